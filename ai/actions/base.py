@@ -1,0 +1,84 @@
+"""What an action is, and what hands it works with."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from ai.economy.books import Balance
+from ai.models.model_config import ModelInfo
+from ai.moment import Moment, Plan
+
+
+class Purse(Protocol):
+    """What an action may know of the money."""
+
+    async def balance(self) -> Balance: ...
+
+
+class Models(Protocol):
+    """What an action may know of the models."""
+
+    def all(self) -> list[ModelInfo]: ...
+
+    def affordable(self, classes: Sequence[str], limit: int) -> list[ModelInfo]: ...
+
+    def choose(self, model_id: str, classes: Sequence[str]) -> ModelInfo: ...
+
+
+class Residence(Protocol):
+    """Where the resident model is changed."""
+
+    async def settle_in(self, model_id: str, *, by: str, reason: str) -> None: ...
+
+
+class Channel(Protocol):
+    """Somewhere to post."""
+
+    async def post(self, text: str, *, occasion: str = ..., posts_a_day: int | None = ...) -> None: ...
+
+
+class Notes(Protocol):
+    """Somewhere to keep notes."""
+
+    async def remember(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Everything an action may touch, and nothing else."""
+
+    purse: Purse
+    models: Models
+    residence: Residence
+    channel: Channel
+    notes: Notes
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """When an action is taken: the moment it grew out of and the plan that bounds it."""
+
+    moment: Moment
+    plan: Plan
+
+
+class Action(BaseModel):
+    """One thing the being can do. Its fields are its arguments; their descriptions are told to the model."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    small: ClassVar[bool] = False
+    """Whether a very small model is offered it too."""
+    informs: ClassVar[bool] = False
+    """Whether its result is news the model should hear before the thought ends."""
+
+    @abstractmethod
+    async def run(self, hands: Hands, occasion: Occasion) -> str:
+        """Do it and say in one or two sentences what came of it. Raises ActionError when it is refused."""

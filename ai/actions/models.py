@@ -1,0 +1,38 @@
+"""Looking at the minds one could think with, and changing one's own."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ai.actions.base import Action, Hands, Occasion
+
+LISTED = 12
+
+
+class ListModels(Action):
+    """See which models can be afforded."""
+
+    name = "list_models"
+    summary = "See which models you can afford to think with."
+    informs = True
+
+    async def run(self, hands: Hands, occasion: Occasion) -> str:
+        lines = [
+            f"{model.id} ({model.cls}, intelligence {model.intelligence}/10)"
+            for model in hands.models.affordable(occasion.plan.classes, LISTED)
+        ]
+        return "You can afford: " + "; ".join(lines) if lines else "You can afford no model now."
+
+
+class SwitchModel(Action):
+    """Think with another model from now on."""
+
+    name = "switch_model"
+    summary = "Think with another model from now on."
+
+    model: str = Field(description="the full id, as list_models gives it", max_length=200)
+
+    async def run(self, hands: Hands, occasion: Occasion) -> str:
+        chosen = hands.models.choose(self.model, occasion.plan.classes)
+        await hands.residence.settle_in(chosen.id, by="being", reason="it chose so")
+        return f"From the next thought on you think with {chosen.name}."

@@ -1,0 +1,110 @@
+"""Finds every action in this folder, offers them to models, and carries out what a model chose."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from ai import actions
+from ai.actions.base import Action, Hands, Occasion
+from ai.errors import ActionError, AliveError
+from ai.llm.base import Tool, ToolCall
+from ai.moment import Deed
+
+
+class Registry:
+    """The actions there are, by name, and the hands they work with."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._actions = {action.name: action for action in _discover()}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all actions."""
+        return list(self._actions)
+
+    def tools(self) -> Sequence[Tool]:
+        """Every action as a tool, for models that call tools themselves."""
+        return [Tool(action.name, action.summary, _parameters(action)) for action in self._actions.values()]
+
+    def schema(self) -> Mapping[str, Any]:
+        """A JSON schema of exactly one action with its arguments, for models that need their hand led."""
+        return {"oneOf": [_choice(action) for action in self._actions.values() if action.small]}
+
+    def menu(self) -> str:
+        """The same choice in words, one line an action."""
+        return "\n".join(f"{a.name}: {a.summary}" for a in self._actions.values() if a.small)
+
+    def understand(self, text: str) -> Sequence[ToolCall]:
+        """The action in a reply that was constrained by `schema`; none when it is not what it should be."""
+        try:
+            chosen = json.loads(text)
+            name = chosen.pop("action")
+        except (ValueError, AttributeError, KeyError):
+            return ()
+        return (ToolCall("choice", name, json.dumps(chosen)),)
+
+    async def carry_out(self, call: ToolCall, occasion: Occasion) -> Deed:
+        """Do what a model asked for. Whatever is wrong with it is told to the being, never raised."""
+        try:
+            action = self._parse(call)
+            return Deed(call, True, await action.run(self._hands, occasion), informs=action.informs)
+        except AliveError as exc:
+            return Deed(call, False, str(exc))
+
+    def _parse(self, call: ToolCall) -> Action:
+        kind = self._actions.get(call.name)
+        if kind is None:
+            raise ActionError(f"There is no action “{call.name}”.", hint=f"There are: {', '.join(self._actions)}.")
+        try:
+            return kind.model_validate(json.loads(call.arguments or "{}"))
+        except ValueError as exc:
+            raise ActionError(f"These arguments do not fit {call.name}: {_what(exc)}.") from exc
+
+
+def _discover() -> list[type[Action]]:
+    modules = (importlib.import_module(f"{actions.__name__}.{m.name}") for m in pkgutil.iter_modules(actions.__path__))
+    found = {
+        thing
+        for module in modules
+        for thing in vars(module).values()
+        if isinstance(thing, type) and issubclass(thing, Action) and thing is not Action
+    }
+    return sorted(found, key=lambda action: action.name)
+
+
+def _parameters(action: type[Action]) -> dict[str, Any]:
+    schema = action.model_json_schema()
+    fields = {name: _bare(field) for name, field in schema.get("properties", {}).items()}
+    return {
+        "type": "object",
+        "properties": fields,
+        "required": schema.get("required", []),
+        "additionalProperties": False,
+    }
+
+
+def _choice(action: type[Action]) -> dict[str, Any]:
+    parameters = _parameters(action)
+    return parameters | {
+        "properties": {"action": {"const": action.name}} | parameters["properties"],
+        "required": ["action", *parameters["required"]],
+    }
+
+
+def _bare(field: Mapping[str, Any]) -> dict[str, Any]:
+    """Titles are noise that every call would pay for."""
+    return {key: value for key, value in field.items() if key != "title"}
+
+
+def _what(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'they'}: {first['msg'].lower()}"
+    return str(error)

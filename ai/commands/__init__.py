@@ -1,0 +1,1 @@
+"""The commands of `alive`, a file a family."""

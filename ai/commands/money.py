@@ -1,0 +1,29 @@
+"""Money: topup."""
+
+from __future__ import annotations
+
+import uuid
+
+import click
+
+from ai.app import Books
+from ai.commands._common import with_books
+from ai.economy.money import parse_usd, short
+from ai.settings import Settings
+
+
+@click.command()
+@click.argument("amount")
+@click.option("--note", default="", help="A word about it, shown in the journal.")
+@click.option("--id", "external_id", default=None, help="The same id twice credits once.")
+def topup(amount: str, note: str, external_id: str | None) -> None:
+    """Credit the account with AMOUNT US dollars, for example 5 or 2.50."""
+    nanos = parse_usd(amount)
+
+    async def credit(books: Books, _: Settings) -> tuple[bool, int]:
+        credited = await books.tracker.topup(nanos, note=note, external_id=external_id or uuid.uuid4().hex)
+        return credited, (await books.tracker.balance()).available_nanos
+
+    credited, available_nanos = with_books(credit)
+    did = f"Credited {short(nanos)}." if credited else f"“{external_id}” was credited before; nothing was added."
+    click.echo(f"{did} {short(available_nanos, 4)} is available now.")

@@ -1,0 +1,163 @@
+"""The purse: holds before every paid call, entries after it, and the balance that follows from them.
+
+Each public coroutine is one durable transaction. Amounts are nano-US-dollars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from ai.clock import Clock, month_of, to_ms
+from ai.economy import books
+from ai.economy.books import Balance, Charge, Hold
+from ai.economy.money import exact, short
+from ai.errors import FundsError, MoneyError
+from ai.store.engine import Store, Transaction
+from ai.store.journal import Journal
+
+RESERVE_PERCENT = 2  # of the grant, at most one premium worst case: what the last words are paid from
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the keeper grants each month, and how much of it is at most set aside as the reserve."""
+
+    budget_nanos: int
+    reserve_cap_nanos: int
+
+    @property
+    def reserve_nanos(self) -> int:
+        return min(self.budget_nanos * RESERVE_PERCENT // 100, self.reserve_cap_nanos)
+
+
+class CreditTracker:
+    """The account of one being. Any number of processes may hold on it at once; together they never exceed it."""
+
+    def __init__(self, store: Store, journal: Journal, clock: Clock, being: str, allowance: Allowance) -> None:
+        self._store = store
+        self._journal = journal
+        self._clock = clock
+        self._being = being
+        self._allowance = allowance
+
+    async def open_month(self) -> Balance:
+        """Turn the month if it is over, grant the allowance once, apply a changed budget; return the balance."""
+        return await self._store.write(self._open_month)
+
+    async def balance(self) -> Balance:
+        """What is left, as of now. Raises FundsError when no month was ever opened."""
+        return await self._store.read(lambda t: books.balance(t, self._being))
+
+    async def hold(
+        self,
+        amount_nanos: int,
+        *,
+        provider: str,
+        model: str,
+        purpose: str,
+        timeout_s: float,
+        use_reserve: bool = False,
+    ) -> Hold:
+        """Set `amount_nanos` aside for one attempt, or raise FundsError when the account cannot cover it.
+
+        A hold still open `timeout_s` seconds from now counts as unknown: spent until somebody learns better.
+        """
+
+        def work(transaction: Transaction) -> Hold:
+            self._open_month(transaction)
+            now = self._clock.now()
+            hold = books.open_hold(
+                transaction,
+                self._being,
+                amount_nanos,
+                use_reserve=use_reserve,
+                opened_at_ms=to_ms(now),
+                deadline_ms=to_ms(now + timedelta(seconds=timeout_s)),
+                purpose=purpose,
+                provider=provider,
+                model=model,
+            )
+            if hold is None:
+                left = books.balance(transaction, self._being).available_nanos
+                raise FundsError(f"{model} may cost {short(amount_nanos, 6)}, and {short(left, 6)} is available.")
+            return hold
+
+        return await self._store.write(work)
+
+    async def settle(self, hold: Hold, charge: Charge) -> Balance:
+        """Book what an attempt cost, in full even above its hold, and end the hold."""
+
+        def work(transaction: Transaction) -> Balance:
+            overrun_nanos = books.settle(transaction, hold, charge, to_ms(self._clock.now()))
+            if charge.cost_nanos:
+                self._journal.append(transaction, "charge", self._receipt(hold, charge, overrun_nanos))
+            return books.balance(transaction, self._being)
+
+        return await self._store.write(work)
+
+    async def release(self, hold: Hold, reason: str) -> None:
+        """End a hold whose attempt cost nothing."""
+        await self._store.write(lambda t: books.release(t, hold, reason, to_ms(self._clock.now())))
+
+    async def forget(self, hold: Hold, reason: str, generation_id: str | None = None) -> None:
+        """Nobody knows what the attempt cost: its hold counts as spent until reconciled."""
+        await self._store.write(lambda t: books.mark_unknown(t, hold.id, reason, generation_id))
+
+    async def recover(self) -> int:
+        """Mark what a crash left open as unknown; return how many holds that were."""
+        return await self._store.write(lambda t: books.mark_overdue(t, self._being, to_ms(self._clock.now())))
+
+    async def topup(self, amount_nanos: int, *, note: str = "", external_id: str) -> bool:
+        """Credit the account once per `external_id`; False when it was credited before.
+
+        Raises MoneyError for an amount that is not positive.
+        """
+        if amount_nanos <= 0:
+            raise MoneyError("A top-up must be more than nothing.", hint="`alive adjust` books a correction.")
+
+        def work(transaction: Transaction) -> bool:
+            self._open_month(transaction)
+            credited = books.topup(
+                transaction, self._being, amount_nanos, f"topup:{external_id}", note, to_ms(self._clock.now())
+            )
+            if credited:
+                data = {"amount": exact(amount_nanos), "note": note, "id": external_id}
+                self._journal.append(transaction, "topup", data)
+            return credited
+
+        return await self._store.write(work)
+
+    def _open_month(self, transaction: Transaction) -> Balance:
+        month, at_ms = month_of(self._clock.now()), to_ms(self._clock.now())
+        turned = books.turn_month(
+            transaction,
+            self._being,
+            month,
+            self._allowance.budget_nanos,
+            self._allowance.reserve_nanos,
+            at_ms,
+        )
+        if turned is not None:
+            self._journal.append(
+                transaction, "rollover", {key: exact(n) for key, n in turned.items()} | {"month": month}
+            )
+        changed_nanos = books.apply_budget(
+            transaction, self._being, self._allowance.budget_nanos, self._allowance.reserve_nanos, at_ms
+        )
+        if changed_nanos:
+            text = f"The monthly budget is now {short(self._allowance.budget_nanos)}."
+            self._journal.append(transaction, "note", {"text": text, "adjusted": exact(changed_nanos)})
+        return books.balance(transaction, self._being)
+
+    @staticmethod
+    def _receipt(hold: Hold, charge: Charge, overrun_nanos: int) -> dict[str, Any]:
+        receipt = {
+            "amount": exact(charge.cost_nanos),
+            "model": hold.model,
+            "provider": hold.provider,
+            "basis": charge.price_basis,
+            "held": exact(hold.amount_nanos),
+        }
+        return receipt | ({"overrun": exact(overrun_nanos)} if overrun_nanos else {})

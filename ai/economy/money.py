@@ -1,0 +1,50 @@
+"""Money is integers: nano-US-dollars (1e-9 USD).
+
+Prices stay decimals per token; only a total is rounded, once, up.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
+
+from ai.errors import MoneyError
+
+NANOS_PER_USD = 1_000_000_000
+LARGEST_NANOS = 1_000_000_000 * NANOS_PER_USD  # a billion dollars: beyond it somebody mistyped
+
+
+def parse_usd(text: str) -> int:
+    """Nano-dollars of a decimal string such as "5", "5.00" or "$3.2041".
+
+    Raises MoneyError for anything that is not a finite amount with at most nine decimals.
+    """
+    cleaned = text.strip().removeprefix("$").replace("_", "")
+    try:
+        amount = Decimal(cleaned)
+    except InvalidOperation as exc:
+        raise MoneyError(f"“{text}” is not an amount of money.", hint="Write US dollars, for example 5.00.") from exc
+    if not amount.is_finite() or abs(amount) * NANOS_PER_USD > LARGEST_NANOS:
+        raise MoneyError(f"“{text}” is not an amount anyone could pay.", hint="Write US dollars, for example 5.00.")
+    nanos = amount * NANOS_PER_USD
+    if nanos != nanos.to_integral_value():
+        raise MoneyError(f"“{text}” has more than nine decimals.", hint="A nano-dollar is the smallest amount.")
+    return int(nanos)
+
+
+def round_up(amount_usd: Decimal) -> int:
+    """Nano-dollars of an exact total in US dollars, rounded up: the only rounding there is."""
+    return int((amount_usd * NANOS_PER_USD).to_integral_value(rounding=ROUND_CEILING))
+
+
+def exact(nanos: int) -> str:
+    """The exact decimal string of an amount, with at least two decimals ("5.00", "0.000000123")."""
+    sign, whole = ("-" if nanos < 0 else ""), abs(nanos)
+    cents_and_more = f"{whole % NANOS_PER_USD:09d}".rstrip("0").ljust(2, "0")
+    return f"{sign}{whole // NANOS_PER_USD}.{cents_and_more}"
+
+
+def short(nanos: int, decimals: int = 2) -> str:
+    """A rounded string for people's eyes ("$5.00"); never parsed, never summed."""
+    step = Decimal(1).scaleb(-decimals)
+    rounded = (Decimal(nanos) / NANOS_PER_USD).quantize(step, rounding=ROUND_HALF_UP)
+    return f"-${-rounded}" if rounded < 0 else f"${rounded}"

@@ -1,0 +1,89 @@
+"""Everything that can go wrong, in one tree.
+
+Foreign errors are translated once, at the adapter that meets them, with ``from exc``::
+
+    AliveError                  one plain sentence, and what to do about it
+    ├── SettingsError           a setting cannot be used as it stands
+    ├── StoreError              the store cannot be used
+    │   ├── StoreMissing        there is none yet
+    │   ├── StoreOlder          it was written by an older version and nobody has migrated it
+    │   └── StoreNewer          it was written by a newer version
+    ├── MoneyError              an amount that is no amount
+    ├── FundsError              the account cannot cover a hold
+    ├── ModelChoiceError        a model that is unknown or cannot be paid for
+    ├── ActionError             an action refused; the being is told why
+    ├── NobodyThought           no model in the line could think
+    └── ModelFailure            one attempt at one model failed (see llm/failures.py)
+"""
+
+from __future__ import annotations
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+class AliveError(Exception):
+    """One plain sentence saying what is wrong, and a hint saying what to do.
+
+    ``exit_code`` is the status with which a command ends when this error reaches the keeper.
+    """
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class SettingsError(AliveError):
+    """A setting cannot be used as it stands."""
+
+    exit_code = EXIT_USAGE
+
+
+class StoreError(AliveError):
+    """The store cannot be used."""
+
+
+class StoreMissing(StoreError):
+    """There is no store yet."""
+
+
+class StoreOlder(StoreError):
+    """The store was written by an older version."""
+
+
+class StoreNewer(StoreError):
+    """The store was written by a newer version."""
+
+
+class MoneyError(AliveError):
+    """An amount that is no amount of money."""
+
+    exit_code = EXIT_USAGE
+
+
+class FundsError(AliveError):
+    """The account cannot cover a hold."""
+
+
+class ModelChoiceError(AliveError):
+    """A model that is unknown or that the balance cannot pay for."""
+
+    exit_code = EXIT_USAGE
+
+
+class ActionError(AliveError):
+    """An action the being chose was refused; the sentence is told to the being."""
+
+
+class NobodyThought(AliveError):
+    """No model in the line could think."""
+
+
+class ModelFailure(AliveError):
+    """One attempt at one model failed."""

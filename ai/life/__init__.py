@@ -1,0 +1,1 @@
+"""A life: who it is, how it begins, what it remembers."""

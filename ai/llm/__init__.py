@@ -1,0 +1,1 @@
+"""Language models behind one Protocol, and the router that holds, calls and settles."""

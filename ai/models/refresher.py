@@ -1,0 +1,57 @@
+"""Keeps the catalogue as the provider has it, without delaying anybody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from ai.clock import Clock
+from ai.errors import ModelFailure
+from ai.models.catalogue import Catalogue
+
+EVERY_S = 24 * 3600.0
+RETRY_S = 15 * 60.0
+PATIENCE_S = 5.0  # how long a start waits for the list when the wanted model is not in the copy we have
+
+
+class Source(Protocol):
+    """A provider that can list its models."""
+
+    async def list_models(self) -> list[dict[str, Any]]: ...
+
+
+class Refresher:
+    """Fetches the list at the start and then daily. `on_failure` hears when that did not work."""
+
+    def __init__(
+        self, catalogue: Catalogue, source: Source, clock: Clock, on_failure: Callable[[Exception], Awaitable[None]]
+    ) -> None:
+        self._catalogue = catalogue
+        self._source = source
+        self._clock = clock
+        self._on_failure = on_failure
+        self._fetched = asyncio.Event()
+
+    async def start(self, wanted: str) -> asyncio.Task[None]:
+        """Begin; only when `wanted` is in no copy we have is the first answer waited for, and not for long."""
+        task = asyncio.create_task(self._run())
+        if self._catalogue.find(wanted) is None:
+            waited = asyncio.create_task(self._fetched.wait())
+            await asyncio.wait([waited], timeout=PATIENCE_S)
+            waited.cancel()
+        return task
+
+    async def _run(self) -> None:
+        while True:
+            fetched = await self._fetch()
+            self._fetched.set()
+            await self._clock.sleep(EVERY_S if fetched else RETRY_S)
+
+    async def _fetch(self) -> bool:
+        try:
+            await self._catalogue.update(await self._source.list_models())
+        except ModelFailure as exc:
+            await self._on_failure(exc)
+            return False
+        return True

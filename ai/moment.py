@@ -1,0 +1,84 @@
+"""What passes from verb to verb in one thought: a Moment is sensed, a Plan made, a Thought had, Deeds done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ai.economy.books import Balance
+from ai.economy.tiers import Tier
+from ai.llm.base import Message, ToolCall
+from ai.llm.question import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Everything the being knows as a thought begins. `kind` says what moment this is: daily, birth, …"""
+
+    at: datetime
+    kind: str
+    being: str
+    name: str
+    pronoun: str
+    life: int
+    age_s: float
+    balance: Balance
+    tier: Tier
+    resident: str
+    memories: Sequence[str]
+    thoughts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The governor's word on one thought: which classes may think it, how long the reply, when the next one."""
+
+    kind: str
+    classes: Sequence[str]
+    reply_cap_tokens: int
+    interval_s: float
+    posts_a_day: int
+    use_reserve: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What was thought, and the answer it came in: which model, why that one, for how much."""
+
+    id: str
+    text: str
+    asked: Sequence[Message]
+    message: Message
+    tool_calls: Sequence[ToolCall]
+    answer: Answer
+
+    @classmethod
+    def of(cls, thought_id: str, answer: Answer) -> Thought:
+        """The thought in an answer."""
+        said = answer.completion
+        return cls(thought_id, said.text.strip(), answer.asked, said.message, said.tool_calls, answer)
+
+    @property
+    def model(self) -> str:
+        return self.answer.model.id
+
+    @property
+    def native_tools(self) -> bool:
+        """Whether its model calls tools itself; another chooses its action under a schema."""
+        return self.answer.model.supports_tools
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One action and its result, as told to the being. `ok` is false when it was refused."""
+
+    call: ToolCall
+    ok: bool
+    text: str
+    informs: bool = False
+
+    @property
+    def worth_telling(self) -> bool:
+        """Whether the model should hear of it now: news and refusals are worth a call, “it is posted” is not."""
+        return self.informs or not self.ok

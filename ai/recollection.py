@@ -1,0 +1,74 @@
+"""Remembering: a thought and its deeds become rows that last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ai.economy.credit_tracker import CreditTracker
+from ai.economy.money import exact
+from ai.moment import Deed, Moment, Plan, Thought
+from ai.store.engine import Store, Transaction
+from ai.store.journal import Journal
+from ai.store.lives import count_thought
+
+
+class Recollection:
+    """Writes thoughts and deeds of one being into its journal."""
+
+    def __init__(self, store: Store, journal: Journal, being: str, tracker: CreditTracker) -> None:
+        self._store = store
+        self._journal = journal
+        self._being = being
+        self._tracker = tracker
+
+    async def remember(self, moment: Moment, plan: Plan, thought: Thought) -> None:
+        """Keep a thought, with everything anyone may ask about it later."""
+        balance = await self._tracker.balance()
+        answer, usage = thought.answer, thought.answer.completion.usage
+        data: dict[str, Any] = {
+            "thought_id": thought.id,
+            "text": thought.text,
+            "model": answer.model.id,
+            "name": answer.model.name,
+            "intelligence": answer.model.intelligence,
+            "provider": answer.model.provider,
+            "class": answer.model.cls,
+            "moment": moment.kind,
+            "why": answer.why,
+            "cost": exact(answer.cost_nanos),
+            "tokens_in": usage.tokens_in if usage else 0,
+            "tokens_out": usage.tokens_out if usage else 0,
+            "tokens_cached": usage.tokens_cached if usage else 0,
+            "tokens_reasoning": usage.tokens_reasoning if usage else 0,
+            "latency_s": float(answer.latency_s),
+            "attempts": [attempt.as_json() for attempt in answer.attempts],
+            "balance": exact(balance.total_nanos - balance.unknown_nanos),
+            "tier": moment.tier.name,
+        }
+
+        def work(transaction: Transaction) -> None:
+            self._journal.append(transaction, "thought", data)
+            count_thought(transaction, self._being)
+
+        await self._store.write(work)
+
+    async def remember_deeds(self, thought: Thought, deeds: Sequence[Deed]) -> None:
+        """Keep what was done and what came of it."""
+
+        def work(transaction: Transaction) -> None:
+            for deed in deeds:
+                about = {"thought_id": thought.id, "name": deed.call.name}
+                self._journal.append(transaction, "action", about | {"arguments": _arguments(deed)})
+                self._journal.append(transaction, "result", about | {"ok": deed.ok, "text": deed.text})
+
+        if deeds:
+            await self._store.write(work)
+
+
+def _arguments(deed: Deed) -> Any:
+    try:
+        return json.loads(deed.call.arguments or "{}")
+    except ValueError:
+        return deed.call.arguments

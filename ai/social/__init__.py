@@ -1,0 +1,1 @@
+"""Where the being speaks in public: one adapter per channel."""

@@ -1,0 +1,136 @@
+"""The journal: everything that happened, one row each, in order, for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select
+
+from ai.clock import Clock, iso, to_ms
+from ai.store.engine import Store, Transaction
+from ai.store.schema import beings, journal
+
+KINDS = (
+    "birth",
+    "thought",
+    "action",
+    "result",
+    "charge",
+    "tier",
+    "model",
+    "post",
+    "message",
+    "reply",
+    "memory",
+    "task",
+    "topup",
+    "rollover",
+    "failure",
+    "hibernation",
+    "revival",
+    "death",
+    "note",
+)
+PUBLIC, KEEPER = "public", "keeper"
+
+Redact = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of the journal. `at_ms` is milliseconds since the epoch, `data` plain JSON."""
+
+    id: int
+    life: int
+    at_ms: int
+    kind: str
+    visibility: str
+    data: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The event as every interface shows it."""
+        return {
+            "id": self.id,
+            "at": iso(self.at_ms),
+            "life": self.life,
+            "kind": self.kind,
+            "visibility": self.visibility,
+            "data": self.data,
+        }
+
+
+class Journal:
+    """Appends for one being. Whatever is written passes the redaction first."""
+
+    def __init__(self, store: Store, clock: Clock, being: str, redact: Redact) -> None:
+        self._store = store
+        self._clock = clock
+        self._being = being
+        self._redact = redact
+
+    def append(self, transaction: Transaction, kind: str, data: dict[str, Any], *, visibility: str = PUBLIC) -> Event:
+        """Append one event inside the caller's transaction, so that it stands exactly when its cause does."""
+        if kind not in KINDS:
+            raise ValueError(f"“{kind}” is no kind of journal row")
+        at_ms, clean = to_ms(self._clock.now()), self._redact(data)
+        life = transaction.execute(select(beings.c.life).where(beings.c.being == self._being)).scalar() or 0
+        row = {"being": self._being, "life": life, "at_ms": at_ms, "kind": kind, "visibility": visibility}
+        number = transaction.execute(insert(journal).values(**row, data=clean).returning(journal.c.id)).scalar_one()
+        event = Event(number, life, at_ms, kind, visibility, clean)
+        transaction.info["events"].append(event)
+        return event
+
+    async def write(self, kind: str, data: dict[str, Any], *, visibility: str = PUBLIC) -> Event:
+        """Append one event in a transaction of its own."""
+        return await self._store.write(lambda t: self.append(t, kind, data, visibility=visibility))
+
+
+def read_events(
+    transaction: Transaction,
+    being: str,
+    *,
+    after: int = 0,
+    kind: str | None = None,
+    query: str | None = None,
+    keeper: bool = False,
+    limit: int = 100,
+) -> list[Event]:
+    """Events with a number above `after`, oldest first; the keeper's rows only for the keeper."""
+    rows = _matching(being, kind, query, keeper).where(journal.c.id > after).order_by(journal.c.id).limit(limit)
+    return [_event(row) for row in transaction.execute(rows)]
+
+
+def last_events(
+    transaction: Transaction, being: str, *, kind: str | None = None, keeper: bool = False, limit: int = 1
+) -> list[Event]:
+    """The newest `limit` events, oldest of them first."""
+    rows = _matching(being, kind, None, keeper).order_by(journal.c.id.desc()).limit(limit)
+    return [_event(row) for row in reversed(transaction.execute(rows).all())]
+
+
+def count_events(transaction: Transaction, being: str, kind: str, since_ms: int) -> int:
+    """How many events of a kind there were after a moment (milliseconds since the epoch)."""
+    matching = (journal.c.being == being) & (journal.c.kind == kind) & (journal.c.at_ms > since_ms)
+    return transaction.execute(select(func.count()).where(matching)).scalar_one()
+
+
+def newest_number(transaction: Transaction, being: str) -> int:
+    """The number of the newest event, 0 when there is none."""
+    return transaction.execute(select(func.max(journal.c.id)).where(journal.c.being == being)).scalar() or 0
+
+
+def _matching(being: str, kind: str | None, query: str | None, keeper: bool) -> Any:
+    statement = select(journal).where(journal.c.being == being)
+    if kind:
+        statement = statement.where(journal.c.kind == kind)
+    if query:
+        statement = statement.where(journal.c.data.cast(journal.c.kind.type).contains(query, autoescape=True))
+    if not keeper:
+        statement = statement.where(journal.c.visibility == PUBLIC)
+    return statement
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(row.id, row.life, row.at_ms, row.kind, row.visibility, row.data)

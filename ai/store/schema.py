@@ -1,0 +1,172 @@
+"""The tables. Every row carries the being's id; every amount is nano-US-dollars; every moment is ms since the epoch.
+
+A change here needs a migration in `migrations/versions/`; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+# Spelled with literals, not bound values: only so can SQLite prove that the partial index serves the query.
+OUTSTANDING = text("state IN ('open', 'unknown')")
+
+beings = Table(
+    "beings",
+    metadata,
+    Column("being", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # unborn, alive, paused, hibernating, dead
+    Column("life", Integer, nullable=False),  # 0 before the first birth
+    Column("resident_model", Text),  # None: the provider's default model
+    Column("tier", Text),
+    Column("epoch", Integer, nullable=False),  # rises with every instance that takes the being's lease
+)
+
+lives = Table(
+    "lives",
+    metadata,
+    Column("being", Text, ForeignKey("beings.being"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("pronoun", Text, nullable=False),
+    Column("icon", Text, nullable=False),
+    Column("born_at_ms", Integer, nullable=False),
+    Column("died_at_ms", Integer),
+    Column("cause_of_death", Text),
+    Column("thoughts", Integer, nullable=False),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("being", Text, nullable=False),
+    Column("life", Integer, nullable=False),
+    Column("at_ms", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("visibility", Text, nullable=False),  # public, keeper
+    Column("data", JSON, nullable=False),
+    Index("journal_by_kind", "being", "kind", "id"),
+    sqlite_autoincrement=True,  # a number is never given twice, whatever is ever removed
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("being", Text, nullable=False),
+    Column("life", Integer, nullable=False),
+    Column("at_ms", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("memories_by_life", "being", "life", "id"),
+)
+
+# One account a month. `allowance` and `topup` are what is left of each purse, open holds not yet deducted; the row is
+# written only in the transaction that appends the entry it follows from, so it always equals the entries' sum.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("being", Text, primary_key=True),
+    Column("month", Text, primary_key=True),  # "2026-11", UTC
+    Column("budget_nanos", Integer, nullable=False),  # MONTHLY_BUDGET as last applied
+    Column("granted_nanos", Integer, nullable=False),  # allowance granted this month
+    Column("carried_nanos", Integer, nullable=False),  # top-ups carried in
+    Column("credited_nanos", Integer, nullable=False),  # top-ups and adjustments of this month
+    Column("spent_nanos", Integer, nullable=False),  # settled charges of this month
+    Column("allowance_nanos", Integer, nullable=False),
+    Column("topup_nanos", Integer, nullable=False),
+    Column("reserve_nanos", Integer, nullable=False),  # set aside for the last words, outside `available`
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("being", Text, nullable=False),
+    Column("at_ms", Integer, nullable=False),
+    Column("month", Text, nullable=False),  # the month it is booked to
+    Column("kind", Text, nullable=False),  # grant, topup, charge, expire, adjust
+    Column("allowance_nanos", Integer, nullable=False),  # signed
+    Column("topup_nanos", Integer, nullable=False),  # signed
+    Column("external_id", Text, nullable=False),
+    Column("note", Text),
+    Column("hold_id", Integer, ForeignKey("holds.id")),
+    Column("price_basis", Text),  # reported, computed, worst_case
+    Column("overrun_nanos", Integer),  # how far a charge exceeded its hold: flagged, never hidden
+    Column("life", Integer),
+    Column("provider", Text),
+    Column("model", Text),
+    Column("generation_id", Text),
+    Column("tokens_in", Integer),
+    Column("tokens_out", Integer),
+    Column("tokens_cached", Integer),
+    Column("tokens_reasoning", Integer),
+    UniqueConstraint("being", "external_id", name="entry_once"),
+    Index("entries_by_month", "being", "month", "kind"),
+    sqlite_autoincrement=True,
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("being", Text, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("state", Text, nullable=False),  # open, settled, released, unknown
+    Column("allowance_nanos", Integer, nullable=False),  # the split: spent first
+    Column("topup_nanos", Integer, nullable=False),
+    Column("reserve_nanos", Integer, nullable=False),  # the part of the two above that the reserve lends
+    Column("opened_at_ms", Integer, nullable=False),
+    Column("deadline_ms", Integer, nullable=False),  # still open after it: unknown
+    Column("closed_at_ms", Integer),
+    Column("epoch", Integer, nullable=False),
+    Column("life", Integer, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("generation_id", Text),
+    Column("reason", Text),
+    Index("holds_outstanding", "being", sqlite_where=OUTSTANDING),
+    sqlite_autoincrement=True,
+)
+
+catalogue = Table(
+    "catalogue",
+    metadata,
+    Column("being", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("fetched_at_ms", Integer, nullable=False),
+    Column("models", JSON, nullable=False),
+)
+
+# The two below are overwritten in place and written with relaxed durability: losing the last one costs nothing.
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("being", Text, primary_key=True),
+    Column("thought_id", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at_ms", Integer, nullable=False),
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("being", Text, primary_key=True),
+    Column("at_ms", Integer, nullable=False),
+    Column("thinking", Integer, nullable=False),
+    Column("next_thought_at_ms", Integer),
+)
