@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ai.economy.books import Balance
+from ai.economy.account import Balance
 from ai.economy.tiers import Tier
 from ai.llm.base import Message, ToolCall
 from ai.llm.question import Answer

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from ai.economy.books import Balance
+from ai.economy.account import Balance
 from ai.models.model_config import ModelInfo
 from ai.moment import Moment, Plan
 

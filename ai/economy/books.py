@@ -6,74 +6,14 @@ transaction, so the account always equals the sum of its entries; `statement.aud
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, func, insert, literal, select, update
 
+from ai.economy.account import Balance, Charge, Hold
 from ai.errors import FundsError
 from ai.store.engine import Transaction
 from ai.store.schema import OUTSTANDING, accounts, beings, entries, holds
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """What is left of one account, all in nano-dollars.
-
-    `total` is the sum of all entries; `available` is what a hold may take: total less open and unknown holds and the
-    reserve. `granted`, `carried` and `credited` are this month's allowance, the top-ups carried in, and the top-ups
-    and corrections since.
-    """
-
-    month: str
-    granted_nanos: int
-    carried_nanos: int
-    credited_nanos: int
-    spent_nanos: int
-    held_nanos: int
-    unknown_nanos: int
-    reserve_nanos: int
-    total_nanos: int
-    available_nanos: int
-
-    @property
-    def fraction(self) -> Decimal | None:
-        """What is left of this month's money, from 0 to 1; None when the account was never funded."""
-        funded = self.granted_nanos + self.carried_nanos + self.credited_nanos
-        return Decimal(self.total_nanos - self.unknown_nanos) / funded if funded > 0 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Money set aside for one attempt: its month and its split say where it comes from."""
-
-    id: int
-    being: str
-    month: str
-    allowance_nanos: int
-    topup_nanos: int
-    reserve_nanos: int
-    life: int
-    provider: str
-    model: str
-
-    @property
-    def amount_nanos(self) -> int:
-        return self.allowance_nanos + self.topup_nanos
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """What an attempt cost. `price_basis` says how we know: reported, computed or worst_case."""
-
-    cost_nanos: int
-    price_basis: str
-    tokens_in: int = 0
-    tokens_out: int = 0
-    tokens_cached: int = 0
-    tokens_reasoning: int = 0
-    generation_id: str | None = None
 
 
 def balance(transaction: Transaction, being: str) -> Balance:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ai.clock import Clock, month_of, to_ms
 from ai.economy import books
-from ai.economy.books import Balance, Charge, Hold
+from ai.economy.account import Balance, Charge, Hold
 from ai.economy.money import exact, short
 from ai.errors import FundsError, MoneyError
 from ai.store.engine import Store, Transaction

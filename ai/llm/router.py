@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from ai.clock import Clock
-from ai.economy.books import Charge, Hold
+from ai.economy.account import Charge, Hold
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import round_up
 from ai.errors import FundsError, NobodyThought
