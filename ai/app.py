@@ -17,6 +17,7 @@ from ai.daemon import Daemon
 from ai.economy.credit_tracker import Allowance, CreditTracker
 from ai.economy.governor import Governor
 from ai.life.birth import Birth
+from ai.life.identity import default_identity
 from ai.life.lifecycle import Lifecycle
 from ai.life.memory import Memory
 from ai.llm.base import Provider
@@ -53,8 +54,9 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Being:
-    """A whole being, ready to live."""
+    """A whole being, ready to live. `name` is what it is called until a birth names it."""
 
+    name: str
     books: Books
     birth: Birth
     brain: Brain
@@ -133,7 +135,7 @@ def _assemble(settings: Settings, books: Books, clock: Clock, providers: Mapping
         await journal.write("failure", {"where": "thought", "error": str(exc) or type(exc).__name__})
 
     daemon = Daemon(brain, Pulse(store, clock, being), SchedulerTimer(), clock, on_failure)
-    return Being(books, Birth(books.lifecycle, timeline, being), brain, daemon)
+    return Being(default_identity(being).name, books, Birth(books.lifecycle, timeline, being), brain, daemon)
 
 
 def default_model(settings: Settings) -> str:

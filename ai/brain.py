@@ -49,7 +49,8 @@ class Drafts(Protocol):
 
 class Recollection(Protocol):
     async def remember(self, moment: Moment, plan: Plan, thought: Thought) -> None: ...
-    async def remember_deeds(self, thought: Thought, deeds: Sequence[Deed]) -> None: ...
+    async def intend(self, thought: Thought, call: ToolCall) -> None: ...
+    async def report(self, thought: Thought, deed: Deed) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +93,20 @@ class Brain:
         occasion = Occasion(moment, plan)
         for rounds_left in reversed(range(MAX_ROUNDS)):
             calls = thought.tool_calls if thought.native_tools else await self.choose(moment, plan, thought)
-            deeds = [await self.actions.carry_out(call, occasion) for call in calls[:MAX_CALLS]]
-            await self.recollection.remember_deeds(thought, deeds)
+            deeds = [await self.do(call, occasion, thought) for call in calls[:MAX_CALLS]]
             if not (rounds_left and thought.native_tools and any(deed.worth_telling for deed in deeds)):
                 return
             try:
                 thought = await self.reflect(plan, thought, deeds)
             except NobodyThought:
                 return  # what was done is done and remembered; only the model's word on it is missing
+
+    async def do(self, call: ToolCall, occasion: Occasion, thought: Thought) -> Deed:
+        """Carry out one action; that it was wanted stands in the journal before anything comes of it."""
+        await self.recollection.intend(thought, call)
+        deed = await self.actions.carry_out(call, occasion)
+        await self.recollection.report(thought, deed)
+        return deed
 
     async def choose(self, moment: Moment, plan: Plan, thought: Thought) -> Sequence[ToolCall]:
         """One action, from a model that has no tools: its choice is led by a JSON schema."""

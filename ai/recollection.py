@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import exact
+from ai.llm.base import ToolCall
 from ai.moment import Deed, Moment, Plan, Thought
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Journal
@@ -54,21 +54,19 @@ class Recollection:
 
         await self._store.write(work)
 
-    async def remember_deeds(self, thought: Thought, deeds: Sequence[Deed]) -> None:
-        """Keep what was done and what came of it."""
+    async def intend(self, thought: Thought, call: ToolCall) -> None:
+        """Keep what the being is about to do."""
+        data = {"thought_id": thought.id, "name": call.name, "arguments": _arguments(call)}
+        await self._journal.write("action", data)
 
-        def work(transaction: Transaction) -> None:
-            for deed in deeds:
-                about = {"thought_id": thought.id, "name": deed.call.name}
-                self._journal.append(transaction, "action", about | {"arguments": _arguments(deed)})
-                self._journal.append(transaction, "result", about | {"ok": deed.ok, "text": deed.text})
-
-        if deeds:
-            await self._store.write(work)
+    async def report(self, thought: Thought, deed: Deed) -> None:
+        """Keep what came of it."""
+        data = {"thought_id": thought.id, "name": deed.call.name, "ok": deed.ok, "text": deed.text}
+        await self._journal.write("result", data)
 
 
-def _arguments(deed: Deed) -> Any:
+def _arguments(call: ToolCall) -> Any:
     try:
-        return json.loads(deed.call.arguments or "{}")
+        return json.loads(call.arguments or "{}")
     except ValueError:
-        return deed.call.arguments
+        return call.arguments

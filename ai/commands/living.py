@@ -79,11 +79,14 @@ async def _with_page(chosen: Settings, secrets: vault.Secrets, stop: asyncio.Eve
 
 
 async def _greet(being: Being) -> None:
-    life, newborn = await being.birth.ensure()
-    if newborn:
-        return
-    for line in (*voice.banner(life.name), f"[BRAIN] ♻️  Life #{life.number} goes on ({life.thoughts} thoughts so far)"):
+    """Say who is here; begin its life if nobody is."""
+    before = await being.books.lifecycle.current()
+    for line in voice.banner(before.name if before else being.name):
         log.logger.info(line)
+    if before is None:
+        await being.birth.ensure()
+    else:
+        log.logger.info("[BRAIN] ♻️  Life #%d goes on, after %d thoughts...", before.number, before.thoughts)
 
 
 @asynccontextmanager

@@ -18,12 +18,12 @@ class Birth:
         self._timeline = timeline
         self._being = being
 
-    async def ensure(self) -> tuple[Life, bool]:
-        """The present life, and whether it began just now."""
+    async def ensure(self) -> Life:
+        """The present life, begun now when there was none."""
         life = await self._lifecycle.current()
         if life is not None:
-            return life, False
+            return life
         identity = default_identity(self._being)
         life = await self._lifecycle.begin(identity, MODE)
         await self._timeline.post(identity.first_words, occasion="birth")
-        return life, True
+        return life
