@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,10 +12,11 @@ from ai import log
 from ai.actions.base import Hands
 from ai.actions.registry import Registry
 from ai.brain import Brain
-from ai.clock import Clock, SystemClock
-from ai.daemon import Daemon
+from ai.clock import Clock, SystemClock, iso, to_ms
+from ai.daemon import Chore, Daemon
 from ai.economy.credit_tracker import Allowance, CreditTracker
 from ai.economy.governor import Governor
+from ai.errors import ClockError, InstanceHeld, StoreError
 from ai.life.birth import Birth
 from ai.life.identity import default_identity
 from ai.life.lifecycle import Lifecycle
@@ -33,11 +34,14 @@ from ai.settings import Settings
 from ai.social.timeline import Timeline
 from ai.store.drafts import Drafts
 from ai.store.engine import Store
-from ai.store.journal import Journal
+from ai.store.journal import Journal, last_events
+from ai.store.keeper import BackupKeeper
+from ai.store.lease import hold_lock, name_holder, take_lease
 from ai.store.migrate import migrate
 from ai.store.pulse import Pulse
 from ai.timer import SchedulerTimer
 
+CLOCK_TOLERANCE_S = 600  # clocks are set right by minutes all the time
 RESERVE_CAP_NANOS = 100_000_000  # about one premium worst case: 2,000 tokens in, 1,724 out at $15 and $75 a million
 
 
@@ -90,26 +94,34 @@ async def open_being(
     secrets: vault.Secrets,
     clock: Clock | None = None,
     providers: Mapping[str, Provider] | None = None,
+    *,
+    despite_clock: bool = False,
 ) -> AsyncIterator[Being]:
-    """Build a being over its (migrated) store, and take it apart again: callers first, the store last.
+    """Take the being's lease, build it over its store, and take it apart again: providers first, the lease last.
 
-    `providers` replaces the real ones, for tests and for living a month in seconds.
+    `providers` replaces the real ones, for tests and for living a month in seconds. Raises InstanceHeld when
+    somebody else runs it, ClockError when the clock stands before the last entry (unless `despite_clock`).
     """
     clock = clock or SystemClock()
-    await asyncio.to_thread(migrate, settings.data_dir)
     async with AsyncExitStack() as stack:
+        try:
+            stack.enter_context(hold_lock(settings.data_dir, settings.being))
+        except InstanceHeld as exc:
+            raise InstanceHeld(f"{exc.message} It is {await _holder(settings)}.", hint=exc.hint) from exc
+        await asyncio.to_thread(migrate, settings.data_dir, clock)
         books = await stack.enter_async_context(open_books(settings, secrets, clock))
         books.store.after_commit.append(log.speak)
-        providers = _providers(settings, secrets) if providers is None else providers
+        if not despite_clock:
+            await _check_clock(books.store, settings.being, clock)
+        await books.store.write(lambda t: take_lease(t, settings.being, to_ms(clock.now())))
+        await books.tracker.recover()
+        providers = make_providers(settings, secrets) if providers is None else providers
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
-        await books.tracker.recover()
-        being = _assemble(settings, books, clock, providers)
-        await _watch_catalogue(stack, settings, books, clock, providers)
-        yield being
+        yield await _assemble(settings, books, clock, providers)
 
 
-def _assemble(settings: Settings, books: Books, clock: Clock, providers: Mapping[str, Provider]) -> Being:
+async def _assemble(settings: Settings, books: Books, clock: Clock, providers: Mapping[str, Provider]) -> Being:
     store, journal, being = books.store, books.journal, settings.being
     timeline = Timeline(store, journal, clock, being)
     memory = Memory(store, journal, clock, being)
@@ -131,10 +143,20 @@ def _assemble(settings: Settings, books: Books, clock: Clock, providers: Mapping
         recollection=Recollection(store, journal, being, books.tracker),
     )
 
-    async def on_failure(exc: Exception) -> None:
-        await journal.write("failure", {"where": "thought", "error": str(exc) or type(exc).__name__})
+    def tell(where: str) -> Callable[[Exception], Awaitable[None]]:
+        async def on_failure(exc: Exception) -> None:
+            await journal.write("failure", {"where": where, "error": str(exc) or type(exc).__name__})
 
-    daemon = Daemon(brain, Pulse(store, clock, being), SchedulerTimer(), clock, on_failure)
+        return on_failure
+
+    chores: list[Chore] = [BackupKeeper(settings.data_dir, clock, tell("backup")).keep]
+    source = providers.get(settings.llm_provider)
+    if isinstance(source, OpenAICompatible):
+        refresher = Refresher(books.catalogue, source, clock, tell("catalogue"))
+        life = await books.lifecycle.current()
+        await refresher.ensure((life.resident_model if life else None) or default_model(settings))
+        chores.append(refresher.keep)
+    daemon = Daemon(brain, Pulse(store, clock, being), SchedulerTimer(), clock, tell("thought"), chores)
     return Being(default_identity(being).name, books, Birth(books.lifecycle, timeline, being), brain, daemon)
 
 
@@ -145,7 +167,8 @@ def default_model(settings: Settings) -> str:
     return settings.openrouter_default_model or DEFAULT_OPENROUTER_MODEL
 
 
-def _providers(settings: Settings, secrets: vault.Secrets) -> dict[str, Provider]:
+def make_providers(settings: Settings, secrets: vault.Secrets) -> dict[str, Provider]:
+    """The real providers these settings and secrets allow, by name."""
     providers: dict[str, Provider] = {}
     if settings.local_model_path is not None:
         providers["local"] = LocalModel(settings.local_model_path, timeout_s=settings.llm_timeout_s)
@@ -157,22 +180,22 @@ def _providers(settings: Settings, secrets: vault.Secrets) -> dict[str, Provider
     return providers
 
 
-async def _watch_catalogue(
-    stack: AsyncExitStack, settings: Settings, books: Books, clock: Clock, providers: Mapping[str, Provider]
-) -> None:
-    source = providers.get(settings.llm_provider)
-    if not isinstance(source, OpenAICompatible):
-        return
+async def _check_clock(store: Store, being: str, clock: Clock) -> None:
+    """A clock that stands before what has already happened would date new entries wrongly."""
+    last = next(iter(await store.read(lambda t: last_events(t, being, keeper=True))), None)
+    if last is not None and to_ms(clock.now()) < last.at_ms - CLOCK_TOLERANCE_S * 1000:
+        raise ClockError(
+            f"The clock says {iso(to_ms(clock.now()))}, but the last entry was written at {iso(last.at_ms)}.",
+            hint="Set the clock right, or go on with --despite-clock.",
+        )
 
-    async def on_failure(exc: Exception) -> None:
-        await books.journal.write("failure", {"where": "catalogue", "error": str(exc)})
 
-    life = await books.lifecycle.current()
-    wanted = (life.resident_model if life else None) or default_model(settings)
-    task = await Refresher(books.catalogue, source, clock, on_failure).start(wanted)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.wait([task])
-
-    stack.push_async_callback(end)
+async def _holder(settings: Settings) -> str:
+    try:
+        store = Store.open(settings.data_dir, readonly=True)
+    except StoreError:
+        return "just starting"
+    try:
+        return await name_holder(store, settings.being)
+    finally:
+        store.close()

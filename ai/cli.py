@@ -21,6 +21,9 @@ COMMANDS = {
     "topup": "ai.commands.money",
     "models": "ai.commands.choosing",
     "switch": "ai.commands.choosing",
+    "doctor": "ai.commands.mending",
+    "backup": "ai.commands.mending",
+    "restore": "ai.commands.mending",
     "token": "ai.commands.looking",
 }
 

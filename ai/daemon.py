@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from ai.clock import Clock
+from ai.errors import StoreError
 from ai.moment import Plan
 from ai.store.pulse import EVERY_S
 from ai.timer import Timer
@@ -27,47 +27,65 @@ class Pulse(Protocol):
     async def resting(self, until: datetime | None) -> None: ...
 
 
+Chore = Callable[[], Coroutine[Any, Any, None]]
+"""Something that goes on beside the thoughts for as long as the being runs."""
+
+
 class Daemon:
     """Runs one being until told to stop. `on_failure` hears of every thought that did not happen."""
 
     def __init__(
-        self, brain: Brain, pulse: Pulse, timer: Timer, clock: Clock, on_failure: Callable[[Exception], Awaitable[None]]
+        self,
+        brain: Brain,
+        pulse: Pulse,
+        timer: Timer,
+        clock: Clock,
+        on_failure: Callable[[Exception], Awaitable[None]],
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._brain = brain
         self._pulse = pulse
         self._timer = timer
         self._clock = clock
         self._on_failure = on_failure
+        self._chores = chores
         self._due = asyncio.Event()
+        self._ending = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Think at once and then whenever the timer rings, until `stop` is set.
 
-        One thought at a time; ticks that were missed while one took long are merged into one. The end, in order:
-        the timer rings no more, so no new thought begins; the thought under way gets a moment to finish and is then
-        cut, which accounts for its hold; the heartbeat ends last, so that until then the page sees us.
+        One thought at a time; ticks that were missed while one took long are merged into one. Raises StoreError when
+        the books cannot be written: without them no thought may be paid for, so it ends rather than pretend.
+
+        The end, in order: the timer rings no more, so no new thought begins; the thought under way gets a moment to
+        finish and is then cut, which accounts for its hold; the chores and the heartbeat end last, so that until then
+        the page sees us.
         """
-        beating = asyncio.create_task(self._beat())
+        background = [asyncio.create_task(work()) for work in (self._beat, *self._chores)]
+        thinking = asyncio.create_task(self._think_on_time())
         stopping = asyncio.create_task(stop.wait())
-        thought: asyncio.Task[None] | None = None
-        self._due.set()
         try:
-            while not stop.is_set():
-                await _first(asyncio.create_task(self._due.wait()), stopping)
-                if stop.is_set():
-                    break
-                self._due.clear()
-                thought = asyncio.create_task(self._think())
-                await asyncio.wait([thought, stopping], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([thinking, stopping, *background], return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._timer.stop()
-            if thought is not None and not thought.done():
-                await asyncio.wait([thought], timeout=GRACE_S)
-                thought.cancel()
-            for task in (thought, stopping, beating):
-                if task is not None:
-                    await _ended(task)
-            await self._pulse.resting(None)
+            self._ending = True
+            self._due.set()
+            await asyncio.wait([thinking], timeout=GRACE_S)
+            for task in (thinking, stopping, *background):
+                await _end(task)
+        for task in (thinking, *background):
+            if not task.cancelled():
+                task.result()  # whatever ended it before its time is raised here
+        await self._pulse.resting(None)
+
+    async def _think_on_time(self) -> None:
+        self._due.set()  # the first thought comes at once
+        while not self._ending:
+            await self._due.wait()
+            self._due.clear()
+            if not self._ending:
+                await self._think()
 
     async def _think(self) -> None:
         """One thought, and the timer armed for the next, whatever became of this one."""
@@ -76,8 +94,12 @@ class Daemon:
         await self._pulse.thinking()
         try:
             interval_s = (await self._brain.live()).interval_s
+        except StoreError:
+            raise
         except Exception as exc:
             await self._on_failure(exc)
+        if self._ending:
+            return
         next_at = max(started + timedelta(seconds=interval_s), self._clock.now())
         self._timer.arm(next_at, self._ring)
         await self._pulse.resting(next_at)
@@ -91,13 +113,6 @@ class Daemon:
             await self._clock.sleep(EVERY_S)
 
 
-async def _first(task: asyncio.Task[bool], other: asyncio.Task[bool]) -> None:
-    """Wait for either; `task` is not left behind."""
-    await asyncio.wait([task, other], return_when=asyncio.FIRST_COMPLETED)
+async def _end(task: asyncio.Task[Any]) -> None:
     task.cancel()
-
-
-async def _ended(task: asyncio.Task[None] | asyncio.Task[bool]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait([task])

@@ -7,7 +7,10 @@ Foreign errors are translated once, at the adapter that meets them, with ``from 
     ├── StoreError              the store cannot be used
     │   ├── StoreMissing        there is none yet
     │   ├── StoreOlder          it was written by an older version and nobody has migrated it
-    │   └── StoreNewer          it was written by a newer version
+    │   ├── StoreNewer          it was written by a newer version
+    │   └── StoreDamaged        it is no whole database
+    ├── InstanceHeld            somebody else runs this being
+    ├── ClockError              the clock stands before what has already happened
     ├── MoneyError              an amount that is no amount
     ├── FundsError              the account cannot cover a hold
     ├── ModelChoiceError        a model that is unknown or cannot be paid for
@@ -20,6 +23,7 @@ from __future__ import annotations
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_HELD = 75  # EX_TEMPFAIL: not now, try again later
 
 
 class AliveError(Exception):
@@ -59,6 +63,20 @@ class StoreOlder(StoreError):
 
 class StoreNewer(StoreError):
     """The store was written by a newer version."""
+
+
+class StoreDamaged(StoreError):
+    """The store is no whole database."""
+
+
+class InstanceHeld(AliveError):
+    """Somebody else runs this being."""
+
+    exit_code = EXIT_HELD
+
+
+class ClockError(AliveError):
+    """The clock stands before what has already happened."""
 
 
 class MoneyError(AliveError):

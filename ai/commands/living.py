@@ -17,65 +17,86 @@ from ai.app import Being, open_being
 from ai.errors import NobodyThought
 from ai.settings import Settings
 
+DESPITE_CLOCK = click.option(
+    "--despite-clock", is_flag=True, help="Go on although the clock stands before the last entry."
+)
+
 
 @click.command()
-def up() -> None:
+@DESPITE_CLOCK
+def up(despite_clock: bool) -> None:
     """Live, with the page: the being and its window in one process."""
-    _live(_with_page)
+
+    async def live(chosen: Settings, secrets: vault.Secrets, stop: asyncio.Event) -> None:
+        from ai.window import open_window  # only `up` has a page
+
+        async with (
+            open_window(chosen, secrets) as address,
+            open_being(chosen, secrets, despite_clock=despite_clock) as being,
+        ):
+            log.logger.info("[OBSERVER] 🌐 %s", address)
+            await _greet(being)
+            await being.daemon.run(stop)
+
+    _until_stopped(live)
 
 
 @click.command()
-def run() -> None:
+@DESPITE_CLOCK
+def run(despite_clock: bool) -> None:
     """Live, without the page."""
-    _live(_alone)
+
+    async def live(chosen: Settings, secrets: vault.Secrets, stop: asyncio.Event) -> None:
+        async with open_being(chosen, secrets, despite_clock=despite_clock) as being:
+            await _greet(being)
+            await being.daemon.run(stop)
+
+    _until_stopped(live)
 
 
 @click.command()
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="How many thoughts.")
-def think(count: int) -> None:
+@DESPITE_CLOCK
+def think(count: int, despite_clock: bool) -> None:
     """Think now, one thought after another, and exit. Exits 1 when no model could think."""
 
-    async def think_now(chosen: Settings, secrets: vault.Secrets, stop: asyncio.Event) -> None:
-        async with open_being(chosen, secrets) as being:
+    async def live(chosen: Settings, secrets: vault.Secrets, stop: asyncio.Event) -> None:
+        async with open_being(chosen, secrets, despite_clock=despite_clock) as being:
             await _greet(being)
-            for _ in range(count):
-                if stop.is_set():
-                    return
-                try:
-                    await being.brain.live()
-                except NobodyThought as exc:
-                    await being.books.journal.write("failure", {"where": "thought", "error": str(exc)})
-                    raise
+            thinking = asyncio.create_task(_think(being, count))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait([thinking, stopping], return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if not thinking.done():
+                thinking.cancel()
+                await asyncio.wait([thinking])
+            else:
+                thinking.result()
 
-    _live(think_now)
+    _until_stopped(live)
 
 
 Life = Callable[[Settings, vault.Secrets, asyncio.Event], Awaitable[None]]
 
 
-def _live(life: Life) -> None:
+def _until_stopped(live: Life) -> None:
     chosen, secrets = settings.load()
     log.set_up(chosen.log_format, vault.Redactor(secrets))
 
     async def main() -> None:
         async with _asked_to_stop() as stop:
-            await life(chosen, secrets, stop)
+            await live(chosen, secrets, stop)
 
     asyncio.run(main())
 
 
-async def _alone(chosen: Settings, secrets: vault.Secrets, stop: asyncio.Event) -> None:
-    async with open_being(chosen, secrets) as being:
-        await _greet(being)
-        await being.daemon.run(stop)
-
-
-async def _with_page(chosen: Settings, secrets: vault.Secrets, stop: asyncio.Event) -> None:
-    from ai.window import open_window  # only `up` has a page
-
-    async with open_window(chosen, secrets) as address:
-        log.logger.info("[OBSERVER] 🌐 %s", address)
-        await _alone(chosen, secrets, stop)
+async def _think(being: Being, count: int) -> None:
+    for _ in range(count):
+        try:
+            await being.brain.live()
+        except NobodyThought as exc:
+            await being.books.journal.write("failure", {"where": "thought", "error": str(exc)})
+            raise
 
 
 async def _greet(being: Being) -> None:

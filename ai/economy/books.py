@@ -13,7 +13,7 @@ from sqlalchemy import Row, func, insert, literal, select, update
 from ai.economy.account import Balance, Charge, Hold
 from ai.errors import FundsError
 from ai.store.engine import Transaction
-from ai.store.schema import OUTSTANDING, accounts, beings, entries, holds
+from ai.store.schema import OUTSTANDING, accounts, beings, entries, holds, leases
 
 
 def balance(transaction: Transaction, being: str) -> Balance:
@@ -58,7 +58,7 @@ def open_hold(
     free = left - (accounts.c.reserve_nanos - lent)
     share = func.min(literal(amount_nanos), allowance_left)
     newest = select(func.max(accounts.c.month)).where(accounts.c.being == being).scalar_subquery()
-    who = select(beings.c.life, beings.c.epoch).where(beings.c.being == being).subquery()
+    life = select(beings.c.life).where(beings.c.being == being).scalar_subquery()
     source = (
         select(
             accounts.c.being,
@@ -67,8 +67,8 @@ def open_hold(
             share,
             amount_nanos - share,
             func.max(literal(amount_nanos) - func.max(free, 0), 0),
-            func.coalesce(select(who.c.life).scalar_subquery(), 0),
-            func.coalesce(select(who.c.epoch).scalar_subquery(), 0),
+            func.coalesce(life, 0),
+            func.coalesce(_epoch(being), 0),
             *(literal(value) for value in details.values()),
         )
         .where(accounts.c.being == being, accounts.c.month == newest)
@@ -141,8 +141,7 @@ def mark_unknown(transaction: Transaction, hold_id: int, reason: str, generation
 
 def mark_overdue(transaction: Transaction, being: str, now_ms: int) -> int:
     """Mark open holds of an older epoch, or past their deadline, as unknown; return how many there were."""
-    epoch = select(beings.c.epoch).where(beings.c.being == being).scalar_subquery()
-    lost = (holds.c.epoch < epoch) | (holds.c.deadline_ms < now_ms)
+    lost = (holds.c.epoch < _epoch(being)) | (holds.c.deadline_ms < now_ms)
     return transaction.execute(
         update(holds)
         .where(holds.c.being == being, holds.c.state == "open", lost)
@@ -353,6 +352,10 @@ def _sum(column: Any, *conditions: Any) -> Any:
         .correlate(accounts)
         .scalar_subquery()
     )
+
+
+def _epoch(being: str) -> Any:
+    return select(leases.c.epoch).where(leases.c.being == being).scalar_subquery()
 
 
 def _account(transaction: Transaction, being: str) -> Row[Any] | None:

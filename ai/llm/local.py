@@ -69,6 +69,10 @@ class LocalModel:
             raise _failed(f"The local model refused: {error}")
         return reply.completion()
 
+    async def load(self) -> None:
+        """Load the model now, not at the first thought. Raises CallFailed when it cannot be."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
+
     async def aclose(self) -> None:
         """Free the model's memory and stop its threads."""
         self._executor.submit(self._unload)

@@ -65,18 +65,25 @@ class OpenAICompatible:
 
     async def list_models(self) -> list[dict[str, Any]]:
         """The provider's models, as its GET /models lists them. Raises CallFailed."""
-        async with self._translated(Reply(self.name, "")), asyncio.timeout(self._timeout_s):
-            response = await self._client.get("models")
-            if response.is_error:
-                raise from_error(self.name, response.status_code, _parsed(response.content))
-            listed = _parsed(response.content)
+        listed = await self._get("models")
         if not isinstance(listed, Mapping) or not isinstance(listed.get("data"), list):
             raise CallFailed(f"{self.name} did not list its models", scope=Scope.ENDPOINT, fate=Fate.FREE)
         return list(listed["data"])
 
+    async def check_key(self) -> None:
+        """Ask whether the key is accepted, which is free (OpenRouter's GET /key). Raises CallFailed."""
+        await self._get("key")
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+    async def _get(self, path: str) -> Any:
+        async with self._translated(Reply(self.name, "")), asyncio.timeout(self._timeout_s):
+            response = await self._client.get(path)
+        if response.is_error:
+            raise from_error(self.name, response.status_code, _parsed(response.content))
+        return _parsed(response.content)
 
     @asynccontextmanager
     async def _translated(self, reply: Reply) -> AsyncIterator[None]:

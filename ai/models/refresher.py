@@ -31,22 +31,16 @@ class Refresher:
         self._source = source
         self._clock = clock
         self._on_failure = on_failure
-        self._fetched = asyncio.Event()
 
-    async def start(self, wanted: str) -> asyncio.Task[None]:
-        """Begin; only when `wanted` is in no copy we have is the first answer waited for, and not for long."""
-        task = asyncio.create_task(self._run())
+    async def ensure(self, wanted: str) -> None:
+        """Wait for the list only when `wanted` is in no copy we have, and not for long."""
         if self._catalogue.find(wanted) is None:
-            waited = asyncio.create_task(self._fetched.wait())
-            await asyncio.wait([waited], timeout=PATIENCE_S)
-            waited.cancel()
-        return task
+            await asyncio.wait([asyncio.ensure_future(self._fetch())], timeout=PATIENCE_S)
 
-    async def _run(self) -> None:
+    async def keep(self) -> None:
+        """Fetch now and then daily, for ever."""
         while True:
-            fetched = await self._fetch()
-            self._fetched.set()
-            await self._clock.sleep(EVERY_S if fetched else RETRY_S)
+            await self._clock.sleep(EVERY_S if await self._fetch() else RETRY_S)
 
     async def _fetch(self) -> bool:
         try:

@@ -57,7 +57,7 @@ def change_being(transaction: Transaction, being: str, **values: Any) -> None:
     """Change columns of the being's row, making the row of an unborn being when there is none."""
     changed = transaction.execute(update(beings).where(beings.c.being == being).values(**values))
     if changed.rowcount == 0:
-        row = {"being": being, "state": "unborn", "life": 0, "epoch": 0} | values
+        row = {"being": being, "state": "unborn", "life": 0} | values
         transaction.execute(insert(beings).values(**row))
 
 

@@ -7,16 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ai.errors import StoreError, StoreMissing, StoreOlder
+from sqlalchemy.exc import DatabaseError
+
+from ai.clock import Clock, SystemClock
+from ai.errors import StoreDamaged, StoreError, StoreMissing, StoreOlder
+from ai.store.backup import back_up, check_whole, set_aside
 from ai.store.engine import FILE_NAME
 from ai.store.versions import HEAD, check_version
 
 
-def migrate(data_dir: Path) -> None:
+def migrate(data_dir: Path, clock: Clock | None = None) -> None:
     """Make the store in `data_dir` usable by this version, creating folder and file when missing.
 
-    Only the programs that own a life call it. Raises StoreNewer when the store is ahead of this version.
+    Only the programs that own a life call it. A store of an older version is copied before it is upgraded. Raises
+    StoreNewer when it is ahead of this version; StoreDamaged when it is no whole database: it is then set aside
+    under another name, never overwritten.
     """
+    now = (clock or SystemClock()).now()
     path = data_dir / FILE_NAME
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -25,19 +32,18 @@ def migrate(data_dir: Path) -> None:
             f"The data directory {data_dir} cannot be made: {exc.strerror}.",
             hint="Set DATA_DIR to one you may write.",
         ) from exc
-    if _is_current(path):
-        return
     with _lock(data_dir / "migrate.lock"):
-        if not _is_current(path):
+        try:
+            check_whole(path) if path.exists() else check_version(path)
+        except StoreDamaged as exc:
+            aside = set_aside(path, f"damaged-{now:%Y%m%d-%H%M%S}")
+            said = f"The store was damaged and is set aside as {aside}."
+            raise StoreDamaged(said, hint=f"{exc.hint} `alive up` begins anew.") from exc
+        except StoreOlder:
+            back_up(data_dir, now)
             _upgrade(path)
-
-
-def _is_current(path: Path) -> bool:
-    try:
-        check_version(path)
-    except (StoreMissing, StoreOlder):
-        return False
-    return True
+        except StoreMissing:
+            _upgrade(path)
 
 
 def _upgrade(path: Path) -> None:
@@ -47,7 +53,12 @@ def _upgrade(path: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["path"] = path
-    command.upgrade(config, HEAD)
+    try:
+        command.upgrade(config, HEAD)
+    except DatabaseError as exc:
+        raise StoreError(
+            f"The store {path} cannot be made: {exc.orig}.", hint="Is the disk full, or the folder read-only?"
+        ) from exc
 
 
 @contextmanager

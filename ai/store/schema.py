@@ -31,7 +31,17 @@ beings = Table(
     Column("life", Integer, nullable=False),  # 0 before the first birth
     Column("resident_model", Text),  # None: the provider's default model
     Column("tier", Text),
-    Column("epoch", Integer, nullable=False),  # rises with every instance that takes the being's lease
+)
+
+# Who runs the being, beside the OS lock that decides it: the lock is freed by any death, the row says whose it was.
+leases = Table(
+    "leases",
+    metadata,
+    Column("being", Text, primary_key=True),
+    Column("epoch", Integer, nullable=False),  # rises with every instance
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("since_ms", Integer, nullable=False),
 )
 
 lives = Table(

@@ -25,7 +25,7 @@ def version_of(path: Path) -> str | None:
             known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
     except sqlite3.Error as exc:
-        raise StoreError(f"The store {path} cannot be read: {exc}.") from exc
+        raise StoreError(f"The store {path} cannot be read: {exc}.", hint="`alive doctor` looks closer.") from exc
     return row[0] if row else None
 
 

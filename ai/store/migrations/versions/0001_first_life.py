@@ -18,7 +18,14 @@ def upgrade() -> None:
         sa.Column("life", sa.Integer, nullable=False),
         sa.Column("resident_model", sa.Text),
         sa.Column("tier", sa.Text),
+    )
+    op.create_table(
+        "leases",
+        sa.Column("being", sa.Text, primary_key=True),
         sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("host", sa.Text, nullable=False),
+        sa.Column("pid", sa.Integer, nullable=False),
+        sa.Column("since_ms", sa.Integer, nullable=False),
     )
     op.create_table(
         "lives",

@@ -1,0 +1,178 @@
+"""What is wrong, and how to mend it. Looking costs nothing and changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import vault
+from ai import settings
+from ai.app import CLOCK_TOLERANCE_S, default_model, make_providers, open_books
+from ai.clock import Clock, iso, to_ms
+from ai.economy.money import exact
+from ai.economy.statement import audit
+from ai.errors import AliveError, SettingsError, StoreMissing
+from ai.llm.local import LocalModel
+from ai.llm.openai_compatible import OpenAICompatible
+from ai.llm.question import Question
+from ai.llm.router import Router
+from ai.models.model_config import CLASSES
+from ai.settings import Settings
+from ai.store.backup import backups, check_whole
+from ai.store.engine import FILE_NAME, Store
+from ai.store.journal import last_events
+from ai.store.lease import is_running, name_holder
+
+LEAST_FREE_BYTES = 200 * 1024 * 1024
+ONE_WORD = ({"role": "user", "content": "Say one word."},)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: what was found and, when it is not well, how to mend it."""
+
+    name: str
+    ok: bool
+    says: str
+    hint: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+async def examine(clock: Clock, *, paid: bool) -> list[Finding]:
+    """Look at everything. Only with `paid` is anything asked that may cost money."""
+    try:
+        chosen, secrets = settings.load()
+    except SettingsError as exc:
+        return [Finding("settings", False, exc.message, exc.hint)]
+    findings = [Finding("settings", True, f"{chosen.llm_provider} thinks; the page listens on {chosen.observer_port}.")]
+    findings += [_folder(chosen.data_dir), _disk(chosen.data_dir), _whole(chosen.data_dir)]
+    if findings[-1].ok:
+        findings += await _store(chosen, clock)
+    async for finding in _minds(chosen, secrets, clock, paid):
+        findings.append(finding)
+    redact = vault.Redactor(secrets).text
+    return [Finding(found.name, found.ok, redact(found.says), redact(found.hint)) for found in findings]
+
+
+def _folder(data_dir: Path) -> Finding:
+    nearest = next(folder for folder in (data_dir, *data_dir.absolute().parents) if folder.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK) or not nearest.is_dir():
+        what = f"User {os.getuid()} cannot write {nearest}."
+        return Finding("permissions", False, what, "Give it the right to, or set DATA_DIR to another folder.")
+    token = data_dir / "observer-token"
+    if token.exists() and token.stat().st_mode & 0o077:
+        return Finding("permissions", False, f"Others can read {token}.", f"`chmod 600 {token}` closes it.")
+    return Finding("permissions", True, f"{data_dir} can be written.")
+
+
+def _disk(data_dir: Path) -> Finding:
+    nearest = next(folder for folder in (data_dir, *data_dir.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(nearest).free
+    says = f"{free // 1024**2:,} MiB are free."
+    return Finding("disk", free >= LEAST_FREE_BYTES, says, "" if free >= LEAST_FREE_BYTES else "Make some room.")
+
+
+def _whole(data_dir: Path) -> Finding:
+    path = data_dir / FILE_NAME
+    if not path.exists():
+        return Finding("store", True, f"There is no life in {data_dir} yet.", "`alive up` begins one.")
+    try:
+        check_whole(path)
+    except AliveError as exc:
+        return Finding("store", False, exc.message, exc.hint)
+    kept = len(backups(data_dir))
+    return Finding("store", True, f"{path} is whole; {kept} {'copy is' if kept == 1 else 'copies are'} kept.")
+
+
+async def _store(chosen: Settings, clock: Clock) -> list[Finding]:
+    try:
+        store = Store.open(chosen.data_dir, readonly=True)
+    except StoreMissing:
+        return []
+    except AliveError as exc:
+        return [Finding("store", False, exc.message, exc.hint)]
+    try:
+        difference = await store.read(lambda t: audit(t, chosen.being))
+        last = next(iter(await store.read(lambda t: last_events(t, chosen.being, keeper=True))), None)
+        running = is_running(chosen.data_dir, chosen.being)
+        holder = await name_holder(store, chosen.being) if running else ""
+    finally:
+        store.close()
+    return [
+        _books(difference),
+        _clock(last.at_ms if last else 0, clock),
+        Finding("instance", True, f"{chosen.being} is run by {holder}." if running else "Nobody is running it."),
+    ]
+
+
+def _books(difference_nanos: int) -> Finding:
+    if difference_nanos:
+        says = f"The accounts and the entries differ by {exact(difference_nanos)} dollars."
+        return Finding("books", False, says, "Keep a copy (`alive backup`) and restore an earlier one.")
+    return Finding("books", True, "The entries sum up to the balance.")
+
+
+def _clock(last_ms: int, clock: Clock) -> Finding:
+    now_ms = to_ms(clock.now())
+    if now_ms < last_ms - CLOCK_TOLERANCE_S * 1000:
+        says = f"The clock says {iso(now_ms)}, but the last entry was written at {iso(last_ms)}."
+        return Finding("clock", False, says, "Set the clock right, or start with --despite-clock.")
+    return Finding("clock", True, f"It is {iso(now_ms)}.")
+
+
+async def _minds(chosen: Settings, secrets: vault.Secrets, clock: Clock, paid: bool) -> AsyncIterator[Finding]:
+    """The key and the reach of the provider, and the local model."""
+    if chosen.local_model_path is None:
+        hint = "Remove LOCAL_MODEL_PATH=none, and nothing but you can."
+        yield Finding("local model", False, "It is turned off: a failing provider can silence the being.", hint)
+    if chosen.llm_provider != "local" and "OPENROUTER_API_KEY" not in secrets:
+        yield Finding("key", False, f"There is no key for {chosen.llm_provider}.", "See vault/README.md.")
+    for provider in make_providers(chosen, secrets).values():
+        try:
+            if isinstance(provider, LocalModel):
+                yield await _try("local model", provider.load, "It loads.")
+            elif isinstance(provider, OpenAICompatible):
+                yield await _try("key", provider.check_key, f"{provider.name} accepts it.")
+                yield await _try("reach", provider.list_models, f"{provider.name} answers.")
+        finally:
+            await provider.aclose()
+    if paid:
+        yield await _paid_word(chosen, secrets, clock)
+
+
+async def _paid_word(chosen: Settings, secrets: vault.Secrets, clock: Clock) -> Finding:
+    """One word from the model that would think, held and settled in the books like any other call."""
+    providers = make_providers(chosen, secrets)
+    try:
+        async with open_books(chosen, secrets, clock) as books:
+            life = await books.lifecycle.current()
+            question = Question(
+                purpose="doctor",
+                wanted=(life.resident_model if life else None) or default_model(chosen),
+                classes=CLASSES,
+                reply_cap_tokens=16,
+                compose=lambda _: ONE_WORD,
+                fallback=False,
+            )
+            router = Router(providers, books.catalogue, books.tracker, clock, timeout_s=chosen.llm_timeout_s)
+            answer = await router.ask(question, lambda _: lambda _: None)
+    except AliveError as exc:
+        return Finding("thought", False, exc.message, exc.hint)
+    finally:
+        for provider in providers.values():
+            await provider.aclose()
+    return Finding("thought", True, f"{answer.model.id} answered for ${exact(answer.cost_nanos)}.")
+
+
+async def _try(name: str, question: Callable[[], Any], well: str) -> Finding:
+    try:
+        await question()
+    except AliveError as exc:
+        return Finding(name, False, f"{exc.message}.".replace("..", "."), exc.hint)
+    return Finding(name, True, well)
