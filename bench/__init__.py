@@ -1,0 +1,1 @@
+"""Measurements: each prints its goal, its figure and how it was taken."""

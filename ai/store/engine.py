@@ -8,9 +8,11 @@ transaction and is cancelled still waits for its end, so nobody ever wonders whe
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +39,8 @@ class Store:
     def __init__(self, path: Path, *, readonly: bool) -> None:
         self.path = path
         self.after_commit: list[Callable[[list[Any]], None]] = []
+        self._closed = False
+        self.commits = 0  # durable transactions so far
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._connections: dict[Engine, Connection] = {}
         self._reader = _engine(path, "BEGIN", {"query_only": "ON"})
@@ -67,8 +71,10 @@ class Store:
 
     def close(self) -> None:
         """Finish what runs and close the file; the last process to do so folds the WAL back into it."""
-        self._executor.submit(self._disconnect)
-        self._executor.shutdown(wait=True)
+        if not self._closed:
+            self._closed = True
+            self._executor.submit(self._disconnect)
+            self._executor.shutdown(wait=True)
 
     def _disconnect(self) -> None:
         for connection in self._connections.values():
@@ -89,6 +95,7 @@ class Store:
                 result = work(connection)
         except DatabaseError as exc:
             raise StoreError(f"The store {self.path} failed: {exc.orig}.", hint="`alive doctor` looks closer.") from exc
+        self.commits += engine is self._writer
         if events:
             for listener in self.after_commit:
                 listener(events)
@@ -98,6 +105,7 @@ class Store:
 def _engine(path: Path, begin: str, pragmas: Mapping[str, object]) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
+        json_serializer=partial(json.dumps, ensure_ascii=False),  # so that a search finds what was said
         poolclass=NullPool,  # one long-lived connection each, held by the Store itself
         connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
     )
