@@ -35,9 +35,12 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Money set aside for one attempt: its month and its split say where it comes from."""
+    """Money set aside for one attempt: its month and its split say where it comes from.
 
-    id: int
+    `id` None: the attempt cannot cost anything, so nothing is set aside and no row stands for it.
+    """
+
+    id: int | None
     being: str
     month: str
     allowance_nanos: int

@@ -1,46 +1,86 @@
 """The books in SQL: what an account, a hold and an entry are, and the only statements that move money.
 
 Plain functions that run inside a caller's transaction. Every entry changes its month's account in the same
-transaction, so the account always equals the sum of its entries; `statement.audit` compares the two.
+transaction, so the accounts always equal the sum of the entries; `statement.audit` compares the two. SQL stands here
+as SQL: it is what the money depends on, and it is quicker so than built from parts at every call.
 """
 
 from __future__ import annotations
 
+import uuid
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, func, insert, literal, select, update
+from sqlalchemy import Row, text
 
 from ai.economy.account import Balance, Charge, Hold
 from ai.errors import FundsError
 from ai.store.engine import Transaction
-from ai.store.schema import OUTSTANDING, accounts, beings, entries, holds, leases
+
+# The account of the newest month with everything that is still out on it. An open or unknown hold counts as spent.
+# Allowance of a past month survives (`past_nanos`) only under the holds that are still to be settled against it.
+PURSE = """
+    SELECT a.*,
+           COALESCE(SUM(h.allowance_nanos + h.topup_nanos) FILTER (WHERE h.state = 'open'), 0) AS held_nanos,
+           COALESCE(SUM(h.allowance_nanos + h.topup_nanos) FILTER (WHERE h.state = 'unknown'), 0) AS unknown_nanos,
+           COALESCE(SUM(h.allowance_nanos) FILTER (WHERE h.month = a.month), 0) AS allowance_out_nanos,
+           COALESCE(SUM(h.topup_nanos), 0) AS topup_out_nanos,
+           a.reserve_nanos - COALESCE(SUM(h.reserve_nanos) FILTER (WHERE h.month = a.month), 0) AS reserve_left_nanos,
+           (SELECT COALESCE(SUM(p.allowance_nanos), 0) FROM accounts p
+             WHERE p.being = a.being AND p.month < a.month) AS past_nanos
+      FROM accounts a
+      LEFT JOIN holds h ON h.being = a.being AND h.state IN ('open', 'unknown')
+     WHERE a.being = :being AND a.month = (SELECT MAX(month) FROM accounts WHERE being = :being)
+     GROUP BY a.being, a.month
+"""
+
+# One conditional statement: no number of processes can race past it. The split takes the allowance first; what the
+# free money cannot cover is lent by the reserve, to those who may ask for it.
+OPEN_HOLD = f"""
+    WITH purse AS ({PURSE}),
+         free AS (SELECT allowance_nanos + topup_nanos - allowance_out_nanos - topup_out_nanos - reserve_left_nanos
+                         AS nanos FROM purse)
+    INSERT INTO holds (being, month, state, allowance_nanos, topup_nanos, reserve_nanos, opened_at_ms, deadline_ms,
+                       epoch, life, purpose, provider, model)
+    SELECT :being, month, 'open',
+           MIN(:amount, MAX(0, allowance_nanos - allowance_out_nanos)),
+           :amount - MIN(:amount, MAX(0, allowance_nanos - allowance_out_nanos)),
+           MAX(0, :amount - MAX(0, free.nanos)),
+           :opened_at_ms, :deadline_ms,
+           COALESCE((SELECT epoch FROM leases WHERE being = :being), 0),
+           COALESCE((SELECT life FROM beings WHERE being = :being), 0),
+           :purpose, :provider, :model
+      FROM purse, free
+     WHERE free.nanos + CASE WHEN :use_reserve THEN MAX(0, reserve_left_nanos) ELSE 0 END >= :amount
+    RETURNING id, being, month, allowance_nanos, topup_nanos, reserve_nanos, life, provider, model
+"""
 
 
 def balance(transaction: Transaction, being: str) -> Balance:
     """The balance of the newest month. Raises FundsError when no month was ever opened."""
-    account = _account(transaction, being)
-    if account is None:
+    purse = _purse(transaction, being)
+    if purse is None:
         raise FundsError("This account was never opened.", hint="`alive up` or `alive think` opens it.")
-    held, unknown, _, lent = _outstanding(transaction, account)
-    # Allowance of a past month survives only under the holds that are still to be settled against it.
-    past = transaction.execute(
-        select(func.coalesce(func.sum(accounts.c.allowance_nanos), 0)).where(
-            accounts.c.being == being, accounts.c.month < account.month, accounts.c.allowance_nanos != 0
-        )
-    ).scalar_one()
-    total = account.allowance_nanos + account.topup_nanos + past
+    total = purse.allowance_nanos + purse.topup_nanos + purse.past_nanos
     return Balance(
-        month=account.month,
-        granted_nanos=account.granted_nanos,
-        carried_nanos=account.carried_nanos,
-        credited_nanos=account.credited_nanos,
-        spent_nanos=account.spent_nanos,
-        held_nanos=held,
-        unknown_nanos=unknown,
-        reserve_nanos=account.reserve_nanos,
+        month=purse.month,
+        granted_nanos=purse.granted_nanos,
+        carried_nanos=purse.carried_nanos,
+        credited_nanos=purse.credited_nanos,
+        spent_nanos=purse.spent_nanos,
+        held_nanos=purse.held_nanos,
+        unknown_nanos=purse.unknown_nanos,
+        reserve_nanos=purse.reserve_nanos,
         total_nanos=total,
-        available_nanos=total - held - unknown - (account.reserve_nanos - lent),
+        available_nanos=total - purse.held_nanos - purse.unknown_nanos - purse.reserve_left_nanos,
     )
+
+
+def is_open(transaction: Transaction, being: str, month: str, budget_nanos: int) -> bool:
+    """Whether there is nothing to turn, to grant or to adjust."""
+    newest = "SELECT month, budget_nanos FROM accounts WHERE being = :being ORDER BY month DESC LIMIT 1"
+    row = _one(transaction, newest, being=being)
+    return row is not None and row.month >= month and row.budget_nanos == budget_nanos
 
 
 def open_hold(
@@ -48,59 +88,34 @@ def open_hold(
 ) -> Hold | None:
     """Insert a hold in one conditional statement; None when the account cannot cover it.
 
-    The split takes the allowance first. `use_reserve` lets it draw on what is set aside for existential moments.
+    `details` are its opened_at_ms, deadline_ms, purpose, provider and model. `use_reserve` lets it draw on what is
+    set aside for existential moments.
     """
-    of_allowance = _sum(holds.c.allowance_nanos, holds.c.month == accounts.c.month)
-    of_topup = _sum(holds.c.topup_nanos)
-    lent = _sum(holds.c.reserve_nanos, holds.c.month == accounts.c.month)
-    allowance_left = func.max(accounts.c.allowance_nanos - of_allowance, 0)
-    left = accounts.c.allowance_nanos + accounts.c.topup_nanos - of_allowance - of_topup
-    free = left - (accounts.c.reserve_nanos - lent)
-    share = func.min(literal(amount_nanos), allowance_left)
-    newest = select(func.max(accounts.c.month)).where(accounts.c.being == being).scalar_subquery()
-    life = select(beings.c.life).where(beings.c.being == being).scalar_subquery()
-    source = (
-        select(
-            accounts.c.being,
-            accounts.c.month,
-            literal("open"),
-            share,
-            amount_nanos - share,
-            func.max(literal(amount_nanos) - func.max(free, 0), 0),
-            func.coalesce(life, 0),
-            func.coalesce(_epoch(being), 0),
-            *(literal(value) for value in details.values()),
-        )
-        .where(accounts.c.being == being, accounts.c.month == newest)
-        .where((left if use_reserve else free) >= amount_nanos)
+    row = _one(transaction, OPEN_HOLD, being=being, amount=amount_nanos, use_reserve=use_reserve, **details)
+    return Hold(*row) if row is not None else None
+
+
+def free_hold(transaction: Transaction, being: str, provider: str, model: str) -> Hold:
+    """What stands for a hold where nothing can be charged: it knows its month and life, and has no row."""
+    row = _one(
+        transaction,
+        "SELECT MAX(month) AS month, (SELECT life FROM beings WHERE being = :being) AS life"
+        "  FROM accounts WHERE being = :being",
+        being=being,
     )
-    names = (
-        "being",
-        "month",
-        "state",
-        "allowance_nanos",
-        "topup_nanos",
-        "reserve_nanos",
-        "life",
-        "epoch",
-        *details,
-    )
-    row = transaction.execute(insert(holds).from_select(names, source).returning(holds)).one_or_none()
-    return _hold(row) if row is not None else None
+    if row is None or row.month is None:
+        raise FundsError("This account was never opened.", hint="`alive up` or `alive think` opens it.")
+    return Hold(None, being, row.month, 0, 0, 0, row.life or 0, provider, model)
 
 
 def settle(transaction: Transaction, hold: Hold, charge: Charge, at_ms: int) -> int:
     """Book a charge against the hold's own month and split, end the hold, return by how much it was exceeded."""
     overrun = max(0, charge.cost_nanos - hold.amount_nanos)
     from_allowance = min(charge.cost_nanos, hold.allowance_nanos)
-    _end_hold(transaction, hold.id, "settled", None, at_ms, charge.generation_id)
-    if overrun:  # above the hold: whatever allowance is left uncommitted pays before the top-ups do
-        account = _account(transaction, hold.being)
-        assert account is not None, "a hold has an account"
-        if account.month == hold.month:
-            _, _, committed, _ = _outstanding(transaction, account)
-            uncommitted = account.allowance_nanos - committed - hold.allowance_nanos
-            from_allowance += min(overrun, max(0, uncommitted))
+    if hold.id is not None:
+        _end_hold(transaction, hold.id, "settled", None, at_ms, charge.generation_id)
+    if overrun:
+        from_allowance += min(overrun, _uncommitted_allowance(transaction, hold))
     _book(
         transaction,
         hold.being,
@@ -109,7 +124,7 @@ def settle(transaction: Transaction, hold: Hold, charge: Charge, at_ms: int) -> 
         at_ms=at_ms,
         allowance_nanos=-from_allowance,
         topup_nanos=-(charge.cost_nanos - from_allowance),
-        external_id=f"charge:{hold.id}",
+        external_id=f"charge:{hold.id or f'free:{uuid.uuid4().hex}'}",
         hold_id=hold.id,
         price_basis=charge.price_basis,
         overrun_nanos=overrun or None,
@@ -129,37 +144,47 @@ def settle(transaction: Transaction, hold: Hold, charge: Charge, at_ms: int) -> 
 
 def release(transaction: Transaction, hold: Hold, reason: str, at_ms: int) -> None:
     """End a hold that cost nothing; what it held of a month that is over expires at once."""
-    _end_hold(transaction, hold.id, "released", reason, at_ms, None)
-    _expire_rest(transaction, hold, hold.allowance_nanos, at_ms)
+    if hold.id is not None:
+        _end_hold(transaction, hold.id, "released", reason, at_ms, None)
+        _expire_rest(transaction, hold, hold.allowance_nanos, at_ms)
 
 
-def mark_unknown(transaction: Transaction, hold_id: int, reason: str, generation_id: str | None = None) -> None:
+def mark_unknown(transaction: Transaction, hold: Hold, reason: str, generation_id: str | None = None) -> None:
     """The fate of an attempt is unknown: its hold counts as spent until somebody learns better."""
-    change = {"state": "unknown", "reason": reason, "generation_id": generation_id}
-    transaction.execute(update(holds).where(holds.c.id == hold_id, holds.c.state == "open").values(**change))
+    _run(
+        transaction,
+        "UPDATE holds SET state = 'unknown', reason = :reason, generation_id = :generation_id"
+        " WHERE id = :id AND state = 'open'",
+        id=hold.id,
+        reason=reason,
+        generation_id=generation_id,
+    )
 
 
 def mark_overdue(transaction: Transaction, being: str, now_ms: int) -> int:
     """Mark open holds of an older epoch, or past their deadline, as unknown; return how many there were."""
-    lost = (holds.c.epoch < _epoch(being)) | (holds.c.deadline_ms < now_ms)
-    return transaction.execute(
-        update(holds)
-        .where(holds.c.being == being, holds.c.state == "open", lost)
-        .values(state="unknown", reason="nobody was left to settle it")
-    ).rowcount
+    return _run(
+        transaction,
+        "UPDATE holds SET state = 'unknown', reason = 'nobody was left to settle it'"
+        " WHERE being = :being AND state = 'open' AND (deadline_ms < :now_ms"
+        "    OR epoch < COALESCE((SELECT epoch FROM leases WHERE being = :being), 0))",
+        being=being,
+        now_ms=now_ms,
+    )
 
 
-def topup(transaction: Transaction, being: str, amount_nanos: int, external_id: str, note: str, at_ms: int) -> bool:
-    """Credit a top-up once per external id; False when it was credited before."""
-    if _known(transaction, being, external_id):
+def credit(
+    transaction: Transaction, being: str, kind: str, amount_nanos: int, external_id: str, note: str, at_ms: int
+) -> bool:
+    """Book a top-up, or an adjustment either way, once per external id; False when it was booked before."""
+    known = "SELECT 1 FROM entries WHERE being = :being AND external_id = :external_id"
+    if _one(transaction, known, being=being, external_id=external_id) is not None:
         return False
-    account = _account(transaction, being)
-    assert account is not None, "a month is opened before it is credited"
     _book(
         transaction,
         being,
-        kind="topup",
-        month=account.month,
+        kind=kind,
+        month=_newest_month(transaction, being),
         at_ms=at_ms,
         allowance_nanos=0,
         topup_nanos=amount_nanos,
@@ -177,85 +202,65 @@ def turn_month(
     Returns {expired, granted, carried}, or None when there was nothing to turn (also when the clock went backwards:
     a month once opened stays open).
     """
-    old = _account(transaction, being)
+    old = _purse(transaction, being)
     if old is not None and old.month >= month:
         return None
-    expired = carried = 0
+    expired = old.allowance_nanos - old.allowance_out_nanos if old is not None else 0
+    carried = old.topup_nanos if old is not None else 0
     if old is not None:
-        _, _, committed, _ = _outstanding(transaction, old)
-        expired, carried = old.allowance_nanos - committed, old.topup_nanos
-        if expired:
-            _book(
-                transaction,
-                being,
-                kind="expire",
-                month=old.month,
-                at_ms=at_ms,
-                allowance_nanos=-expired,
-                topup_nanos=0,
-                external_id=f"expire:{old.month}",
-            )
+        moved = {"kind": "expire", "month": old.month, "external_id": f"expire:{old.month}"}
+        _book(transaction, being, at_ms=at_ms, allowance_nanos=-expired, topup_nanos=0, **moved)
         # The top-ups move to the new month's row; the old row keeps only allowance that is still held.
-        transaction.execute(update(accounts).where(_this(being, old.month)).values(topup_nanos=0))
-    transaction.execute(
-        insert(accounts).values(
+        _run(
+            transaction,
+            "UPDATE accounts SET topup_nanos = 0 WHERE being = :being AND month = :old",
             being=being,
-            month=month,
-            budget_nanos=budget_nanos,
-            granted_nanos=0,
-            carried_nanos=carried,
-            credited_nanos=0,
-            spent_nanos=0,
-            allowance_nanos=0,
-            topup_nanos=carried,
-            reserve_nanos=reserve_nanos,
+            old=old.month,
         )
-    )
-    _book(
+    _run(
         transaction,
-        being,
-        kind="grant",
+        "INSERT INTO accounts (being, month, budget_nanos, granted_nanos, carried_nanos, credited_nanos, spent_nanos,"
+        "                      allowance_nanos, topup_nanos, reserve_nanos)"
+        " VALUES (:being, :month, :budget, 0, :carried, 0, 0, 0, :carried, :reserve)",
+        being=being,
         month=month,
-        at_ms=at_ms,
-        allowance_nanos=budget_nanos,
-        topup_nanos=0,
-        external_id=f"grant:{month}",
+        budget=budget_nanos,
+        carried=carried,
+        reserve=reserve_nanos,
     )
+    granted = {"kind": "grant", "month": month, "external_id": f"grant:{month}"}
+    _book(transaction, being, at_ms=at_ms, allowance_nanos=budget_nanos, topup_nanos=0, **granted)
     return {"expired": expired, "granted": budget_nanos, "carried": carried}
 
 
 def apply_budget(transaction: Transaction, being: str, budget_nanos: int, reserve_nanos: int, at_ms: int) -> int:
     """A budget changed in mid-month is one `adjust` of the allowance, never below what is left; returns its size."""
-    account = _account(transaction, being)
-    if account is None or account.budget_nanos == budget_nanos:
+    purse = _purse(transaction, being)
+    if purse is None or purse.budget_nanos == budget_nanos:
         return 0
-    _, _, committed, _ = _outstanding(transaction, account)
-    left: int = account.allowance_nanos - committed
-    change: int = max(budget_nanos - account.budget_nanos, -max(0, left))
-    transaction.execute(
-        update(accounts)
-        .where(_this(being, account.month))
-        .values(budget_nanos=budget_nanos, reserve_nanos=reserve_nanos)
+    left: int = max(0, purse.allowance_nanos - purse.allowance_out_nanos)
+    change: int = max(budget_nanos - purse.budget_nanos, -left)
+    _run(
+        transaction,
+        "UPDATE accounts SET budget_nanos = :budget, reserve_nanos = :reserve WHERE being = :being AND month = :month",
+        being=being,
+        month=purse.month,
+        budget=budget_nanos,
+        reserve=reserve_nanos,
     )
     if change:
-        count = transaction.execute(
-            select(func.count()).select_from(entries).where(entries.c.being == being, entries.c.kind == "adjust")
-        ).scalar_one()
         _book(
             transaction,
             being,
             kind="adjust",
-            month=account.month,
+            month=purse.month,
             at_ms=at_ms,
             allowance_nanos=change,
             topup_nanos=0,
-            external_id=f"budget:{account.month}:{count + 1}",
+            external_id=f"budget:{purse.month}:{uuid.uuid4().hex}",
             note="the monthly budget changed",
         )
     return change
-
-
-_COUNTERS = {"grant": "granted_nanos", "topup": "credited_nanos", "charge": "spent_nanos"}
 
 
 def _book(
@@ -269,119 +274,105 @@ def _book(
     **details: Any,
 ) -> None:
     """Append one entry and move the accounts it belongs to: the only place where money changes."""
-    split = {"allowance_nanos": allowance_nanos, "topup_nanos": topup_nanos}
-    transaction.execute(insert(entries).values(being=being, kind=kind, month=month, **split, **details))
-    changes: dict[str, Any] = {"allowance_nanos": accounts.c.allowance_nanos + allowance_nanos}
-    if kind in _COUNTERS:
-        counter = _COUNTERS[kind]
-        changes[counter] = accounts.c[counter] + abs(allowance_nanos + topup_nanos)
-    elif kind == "adjust":
-        changes["granted_nanos"] = accounts.c.granted_nanos + allowance_nanos
-        changes["credited_nanos"] = accounts.c.credited_nanos + topup_nanos
-    transaction.execute(update(accounts).where(_this(being, month)).values(**changes))
+    entry = {"being": being, "kind": kind, "month": month, **details}
+    entry |= {"allowance_nanos": allowance_nanos, "topup_nanos": topup_nanos}
+    _run(transaction, f"INSERT INTO entries ({', '.join(entry)}) VALUES (:{', :'.join(entry)})", **entry)
+    spent = -(allowance_nanos + topup_nanos) if kind == "charge" else 0
+    granted = allowance_nanos if kind in ("grant", "adjust") else 0
+    credited = topup_nanos if kind in ("topup", "adjust") else 0
+    _run(
+        transaction,
+        "UPDATE accounts SET allowance_nanos = allowance_nanos + :allowance, granted_nanos = granted_nanos + :granted,"
+        "       credited_nanos = credited_nanos + :credited, spent_nanos = spent_nanos + :spent"
+        " WHERE being = :being AND month = :month",
+        being=being,
+        month=month,
+        allowance=allowance_nanos,
+        granted=granted,
+        credited=credited,
+        spent=spent,
+    )
     if topup_nanos:  # top-ups belong to no month: they always stand in the newest row
-        newest = select(func.max(accounts.c.month)).where(accounts.c.being == being).scalar_subquery()
-        transaction.execute(
-            update(accounts).where(_this(being, newest)).values(topup_nanos=accounts.c.topup_nanos + topup_nanos)
+        _run(
+            transaction,
+            "UPDATE accounts SET topup_nanos = topup_nanos + :topup"
+            " WHERE being = :being AND month = (SELECT MAX(month) FROM accounts WHERE being = :being)",
+            being=being,
+            topup=topup_nanos,
         )
+
+
+def _uncommitted_allowance(transaction: Transaction, hold: Hold) -> int:
+    """Allowance nobody holds, which pays for a cost above its hold before the top-ups do (the hold has ended)."""
+    purse = _purse(transaction, hold.being)
+    if purse is None or purse.month != hold.month:
+        return 0
+    return max(0, purse.allowance_nanos - purse.allowance_out_nanos - hold.allowance_nanos)
 
 
 def _use_reserve(transaction: Transaction, hold: Hold, cost_nanos: int) -> None:
     """What a charge took of the reserve is no longer set aside; the reserve lends last."""
     used = max(0, min(hold.reserve_nanos, cost_nanos - (hold.amount_nanos - hold.reserve_nanos)))
     if used:
-        transaction.execute(
-            update(accounts)
-            .where(_this(hold.being, hold.month))
-            .values(reserve_nanos=func.max(0, accounts.c.reserve_nanos - used))
+        _run(
+            transaction,
+            "UPDATE accounts SET reserve_nanos = MAX(0, reserve_nanos - :used) WHERE being = :being AND month = :month",
+            being=hold.being,
+            month=hold.month,
+            used=used,
         )
 
 
 def _expire_rest(transaction: Transaction, hold: Hold, rest_nanos: int, at_ms: int) -> None:
     """Allowance given back to a month that is over expires at once."""
-    account = _account(transaction, hold.being)
-    assert account is not None, "a hold has an account"
-    if account.month == hold.month or rest_nanos <= 0:
-        return
-    _book(
-        transaction,
-        hold.being,
-        kind="expire",
-        month=hold.month,
-        at_ms=at_ms,
-        allowance_nanos=-rest_nanos,
-        topup_nanos=0,
-        external_id=f"expire:hold:{hold.id}",
-        hold_id=hold.id,
-    )
+    if rest_nanos > 0 and _newest_month(transaction, hold.being) != hold.month:
+        _book(
+            transaction,
+            hold.being,
+            kind="expire",
+            month=hold.month,
+            at_ms=at_ms,
+            allowance_nanos=-rest_nanos,
+            topup_nanos=0,
+            external_id=f"expire:hold:{hold.id}",
+            hold_id=hold.id,
+        )
 
 
 def _end_hold(
-    transaction: Transaction,
-    hold_id: int,
-    state: str,
-    reason: str | None,
-    at_ms: int,
-    generation_id: str | None,
+    transaction: Transaction, hold_id: int, state: str, reason: str | None, at_ms: int, generation_id: str | None
 ) -> None:
-    transaction.execute(
-        update(holds)
-        .where(holds.c.id == hold_id)
-        .values(state=state, reason=reason, closed_at_ms=at_ms, generation_id=generation_id)
+    _run(
+        transaction,
+        "UPDATE holds SET state = :state, reason = :reason, closed_at_ms = :at_ms,"
+        "       generation_id = COALESCE(:generation_id, generation_id) WHERE id = :id",
+        id=hold_id,
+        state=state,
+        reason=reason,
+        at_ms=at_ms,
+        generation_id=generation_id,
     )
 
 
-def _outstanding(transaction: Transaction, account: Row[Any]) -> tuple[int, int, int, int]:
-    """(open, unknown, of them this month's allowance, of them lent by the reserve), in nano-dollars."""
-    amount = holds.c.allowance_nanos + holds.c.topup_nanos
-    row = transaction.execute(
-        select(
-            func.coalesce(func.sum(amount).filter(holds.c.state == "open"), 0),
-            func.coalesce(func.sum(amount).filter(holds.c.state == "unknown"), 0),
-            func.coalesce(func.sum(holds.c.allowance_nanos).filter(holds.c.month == account.month), 0),
-            func.coalesce(func.sum(holds.c.reserve_nanos).filter(holds.c.month == account.month), 0),
-        ).where(holds.c.being == account.being, OUTSTANDING)
-    ).one()
-    return row[0], row[1], row[2], row[3]
-
-
-def _sum(column: Any, *conditions: Any) -> Any:
-    return (
-        select(func.coalesce(func.sum(column), 0))
-        .where(holds.c.being == accounts.c.being, OUTSTANDING, *conditions)
-        .correlate(accounts)
-        .scalar_subquery()
+def _newest_month(transaction: Transaction, being: str) -> str:
+    return str(
+        transaction.execute(
+            _text("SELECT MAX(month) FROM accounts WHERE being = :being"), {"being": being}
+        ).scalar_one()
     )
 
 
-def _epoch(being: str) -> Any:
-    return select(leases.c.epoch).where(leases.c.being == being).scalar_subquery()
+def _purse(transaction: Transaction, being: str) -> Row[Any] | None:
+    return _one(transaction, PURSE, being=being)
 
 
-def _account(transaction: Transaction, being: str) -> Row[Any] | None:
-    return transaction.execute(
-        select(accounts).where(accounts.c.being == being).order_by(accounts.c.month.desc()).limit(1)
-    ).one_or_none()
+def _one(transaction: Transaction, sql: str, **values: Any) -> Row[Any] | None:
+    return transaction.execute(_text(sql), values).one_or_none()
 
 
-def _this(being: str, month: Any) -> Any:
-    return (accounts.c.being == being) & (accounts.c.month == month)
+def _run(transaction: Transaction, sql: str, **values: Any) -> int:
+    """Execute and return how many rows it changed."""
+    return int(transaction.execute(_text(sql), values).rowcount)
 
 
-def _known(transaction: Transaction, being: str, external_id: str) -> bool:
-    found = select(entries.c.id).where(entries.c.being == being, entries.c.external_id == external_id)
-    return transaction.execute(found).first() is not None
-
-
-def _hold(row: Row[Any]) -> Hold:
-    return Hold(
-        id=row.id,
-        being=row.being,
-        month=row.month,
-        allowance_nanos=row.allowance_nanos,
-        topup_nanos=row.topup_nanos,
-        reserve_nanos=row.reserve_nanos,
-        life=row.life,
-        provider=row.provider,
-        model=row.model,
-    )
+_text = lru_cache(maxsize=64)(text)  # the same few statements, parsed once

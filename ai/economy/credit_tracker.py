@@ -44,7 +44,9 @@ class CreditTracker:
 
     async def open_month(self) -> Balance:
         """Turn the month if it is over, grant the allowance once, apply a changed budget; return the balance."""
-        return await self._store.write(self._open_month)
+        if not await self._store.read(self._is_open):
+            await self._store.write(self._make_open)
+        return await self.balance()
 
     async def balance(self) -> Balance:
         """What is left, as of now. Raises FundsError when no month was ever opened."""
@@ -62,11 +64,15 @@ class CreditTracker:
     ) -> Hold:
         """Set `amount_nanos` aside for one attempt, or raise FundsError when the account cannot cover it.
 
-        A hold still open `timeout_s` seconds from now counts as unknown: spent until somebody learns better.
+        An attempt that cannot cost anything needs no hold, and its hold is no row. A hold still open `timeout_s`
+        seconds from now counts as unknown: spent until somebody learns better.
         """
 
+        if amount_nanos == 0:
+            return await self._store.read(lambda t: books.free_hold(t, self._being, provider, model))
+
         def work(transaction: Transaction) -> Hold:
-            self._open_month(transaction)
+            self._make_open(transaction)
             now = self._clock.now()
             hold = books.open_hold(
                 transaction,
@@ -86,16 +92,15 @@ class CreditTracker:
 
         return await self._store.write(work)
 
-    async def settle(self, hold: Hold, charge: Charge) -> Balance:
+    async def settle(self, hold: Hold, charge: Charge) -> None:
         """Book what an attempt cost, in full even above its hold, and end the hold."""
 
-        def work(transaction: Transaction) -> Balance:
+        def work(transaction: Transaction) -> None:
             overrun_nanos = books.settle(transaction, hold, charge, to_ms(self._clock.now()))
             if charge.cost_nanos:
                 self._journal.append(transaction, "charge", self._receipt(hold, charge, overrun_nanos))
-            return books.balance(transaction, self._being)
 
-        return await self._store.write(work)
+        await self._store.write(work)
 
     async def release(self, hold: Hold, reason: str) -> None:
         """End a hold whose attempt cost nothing."""
@@ -103,7 +108,7 @@ class CreditTracker:
 
     async def forget(self, hold: Hold, reason: str, generation_id: str | None = None) -> None:
         """Nobody knows what the attempt cost: its hold counts as spent until reconciled."""
-        await self._store.write(lambda t: books.mark_unknown(t, hold.id, reason, generation_id))
+        await self._store.write(lambda t: books.mark_unknown(t, hold, reason, generation_id))
 
     async def recover(self) -> int:
         """Mark what a crash left open as unknown; return how many holds that were."""
@@ -118,9 +123,10 @@ class CreditTracker:
             raise MoneyError("A top-up must be more than nothing.", hint="`alive adjust` books a correction.")
 
         def work(transaction: Transaction) -> bool:
-            self._open_month(transaction)
-            credited = books.topup(
-                transaction, self._being, amount_nanos, f"topup:{external_id}", note, to_ms(self._clock.now())
+            self._make_open(transaction)
+            at_ms = to_ms(self._clock.now())
+            credited = books.credit(
+                transaction, self._being, "topup", amount_nanos, f"topup:{external_id}", note, at_ms
             )
             if credited:
                 data = {"amount": exact(amount_nanos), "note": note, "id": external_id}
@@ -129,27 +135,23 @@ class CreditTracker:
 
         return await self._store.write(work)
 
-    def _open_month(self, transaction: Transaction) -> Balance:
-        month, at_ms = month_of(self._clock.now()), to_ms(self._clock.now())
-        turned = books.turn_month(
-            transaction,
-            self._being,
-            month,
-            self._allowance.budget_nanos,
-            self._allowance.reserve_nanos,
-            at_ms,
-        )
+    def _is_open(self, transaction: Transaction) -> bool:
+        return books.is_open(transaction, self._being, month_of(self._clock.now()), self._allowance.budget_nanos)
+
+    def _make_open(self, transaction: Transaction) -> None:
+        """The month is turned, and a changed budget applied, by whoever first needs the account."""
+        if self._is_open(transaction):
+            return
+        month, at_ms, allowance = month_of(self._clock.now()), to_ms(self._clock.now()), self._allowance
+        budget, reserve = allowance.budget_nanos, allowance.reserve_nanos
+        turned = books.turn_month(transaction, self._being, month, budget, reserve, at_ms)
         if turned is not None:
-            self._journal.append(
-                transaction, "rollover", {key: exact(n) for key, n in turned.items()} | {"month": month}
-            )
-        changed_nanos = books.apply_budget(
-            transaction, self._being, self._allowance.budget_nanos, self._allowance.reserve_nanos, at_ms
-        )
+            told = {key: exact(nanos) for key, nanos in turned.items()}
+            self._journal.append(transaction, "rollover", told | {"month": month})
+        changed_nanos = books.apply_budget(transaction, self._being, budget, reserve, at_ms)
         if changed_nanos:
-            text = f"The monthly budget is now {short(self._allowance.budget_nanos)}."
+            text = f"The monthly budget is now {short(budget)}."
             self._journal.append(transaction, "note", {"text": text, "adjusted": exact(changed_nanos)})
-        return books.balance(transaction, self._being)
 
     @staticmethod
     def _receipt(hold: Hold, charge: Charge, overrun_nanos: int) -> dict[str, Any]:

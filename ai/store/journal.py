@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, func, select, text
 
 from ai.clock import Clock, iso, to_ms
 from ai.store.engine import Store, Transaction
-from ai.store.schema import beings, journal
+from ai.store.schema import journal
 
 KINDS = (
     "birth",
@@ -34,6 +35,13 @@ KINDS = (
     "note",
 )
 PUBLIC, KEEPER = "public", "keeper"
+
+# Every event passes here, so it is SQL as it stands: parsed once, a third of the time of building it each time.
+APPEND = text("""
+    INSERT INTO journal (being, life, at_ms, kind, visibility, data)
+    VALUES (:being, COALESCE((SELECT life FROM beings WHERE being = :being), 0), :at_ms, :kind, :visibility, :data)
+    RETURNING id, life
+""")
 
 Redact = Callable[[Any], Any]
 
@@ -75,9 +83,8 @@ class Journal:
         if kind not in KINDS:
             raise ValueError(f"“{kind}” is no kind of journal row")
         at_ms, clean = to_ms(self._clock.now()), self._redact(data)
-        life = transaction.execute(select(beings.c.life).where(beings.c.being == self._being)).scalar() or 0
-        row = {"being": self._being, "life": life, "at_ms": at_ms, "kind": kind, "visibility": visibility}
-        number = transaction.execute(insert(journal).values(**row, data=clean).returning(journal.c.id)).scalar_one()
+        row = {"being": self._being, "at_ms": at_ms, "kind": kind, "visibility": visibility}
+        number, life = transaction.execute(APPEND, {**row, "data": json.dumps(clean, ensure_ascii=False)}).one()
         event = Event(number, life, at_ms, kind, visibility, clean)
         transaction.info["events"].append(event)
         return event
