@@ -92,7 +92,7 @@ def open_hold(
     set aside for existential moments.
     """
     row = _one(transaction, OPEN_HOLD, being=being, amount=amount_nanos, use_reserve=use_reserve, **details)
-    return Hold(*row) if row is not None else None
+    return Hold(**row._asdict()) if row is not None else None
 
 
 def free_hold(transaction: Transaction, being: str, provider: str, model: str) -> Hold:

@@ -30,6 +30,7 @@ beings = Table(
     Column("state", Text, nullable=False),  # unborn, alive, paused, hibernating, dead
     Column("life", Integer, nullable=False),  # 0 before the first birth
     Column("resident_model", Text),  # None: the provider's default model
+    Column("resident_by", Text),  # who chose it: being, keeper, rotator
     Column("tier", Text),
 )
 
@@ -116,6 +117,7 @@ entries = Table(
     Column("price_basis", Text),  # reported, computed, worst_case
     Column("overrun_nanos", Integer),  # how far a charge exceeded its hold: flagged, never hidden
     Column("life", Integer),
+    Column("thought_id", Text),  # several calls may serve one thought
     Column("provider", Text),
     Column("model", Text),
     Column("generation_id", Text),
@@ -125,6 +127,7 @@ entries = Table(
     Column("tokens_reasoning", Integer),
     UniqueConstraint("being", "external_id", name="entry_once"),
     Index("entries_by_month", "being", "month", "kind"),
+    Index("entries_overrun", "being", "model", sqlite_where=text("overrun_nanos IS NOT NULL")),
     sqlite_autoincrement=True,
 )
 
@@ -144,6 +147,7 @@ holds = Table(
     Column("epoch", Integer, nullable=False),
     Column("life", Integer, nullable=False),
     Column("purpose", Text, nullable=False),
+    Column("thought_id", Text),
     Column("provider", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("generation_id", Text),

@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("life", sa.Integer, nullable=False),
         sa.Column("resident_model", sa.Text),
+        sa.Column("resident_by", sa.Text),
         sa.Column("tier", sa.Text),
     )
     op.create_table(
@@ -88,6 +89,7 @@ def upgrade() -> None:
         sa.Column("price_basis", sa.Text),
         sa.Column("overrun_nanos", sa.Integer),
         sa.Column("life", sa.Integer),
+        sa.Column("thought_id", sa.Text),
         sa.Column("provider", sa.Text),
         sa.Column("model", sa.Text),
         sa.Column("generation_id", sa.Text),
@@ -99,6 +101,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("entries_by_month", "entries", ["being", "month", "kind"])
+    op.create_index(
+        "entries_overrun", "entries", ["being", "model"], sqlite_where=sa.text("overrun_nanos IS NOT NULL")
+    )
     op.create_table(
         "holds",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -114,6 +119,7 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer, nullable=False),
         sa.Column("life", sa.Integer, nullable=False),
         sa.Column("purpose", sa.Text, nullable=False),
+        sa.Column("thought_id", sa.Text),
         sa.Column("provider", sa.Text, nullable=False),
         sa.Column("model", sa.Text, nullable=False),
         sa.Column("generation_id", sa.Text),
