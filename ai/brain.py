@@ -78,6 +78,7 @@ class Brain:
         thought_id = uuid.uuid4().hex
         question = Question(
             purpose=moment.kind,
+            thought_id=thought_id,
             wanted=moment.resident,
             classes=plan.classes,
             reply_cap_tokens=plan.reply_cap_tokens,
@@ -128,6 +129,7 @@ def _again(plan: Plan, thought: Thought, messages: Sequence[Message]) -> Questio
     """A further question to the model that had the thought, and to nobody else."""
     return Question(
         purpose="act",
+        thought_id=thought.id,
         wanted=thought.model,
         classes=plan.classes,
         reply_cap_tokens=plan.reply_cap_tokens,

@@ -19,6 +19,7 @@ COMMANDS = {
     "ledger": "ai.commands.looking",
     "logs": "ai.commands.looking",
     "topup": "ai.commands.money",
+    "adjust": "ai.commands.money",
     "models": "ai.commands.choosing",
     "switch": "ai.commands.choosing",
     "doctor": "ai.commands.mending",

@@ -154,6 +154,7 @@ async def _paid_word(chosen: Settings, secrets: vault.Secrets, clock: Clock) -> 
             life = await books.lifecycle.current()
             question = Question(
                 purpose="doctor",
+                thought_id="doctor",
                 wanted=(life.resident_model if life else None) or default_model(chosen),
                 classes=CLASSES,
                 reply_cap_tokens=16,

@@ -14,6 +14,7 @@ Foreign errors are translated once, at the adapter that meets them, with ``from 
     ├── MoneyError              an amount that is no amount
     ├── FundsError              the account cannot cover a hold
     ├── ModelChoiceError        a model that is unknown or cannot be paid for
+    ├── NobodyAlive             there is no life to think in
     ├── ActionError             an action refused; the being is told why
     ├── NobodyThought           no model in the line could think
     └── ModelFailure            one attempt at one model failed (see llm/failures.py)
@@ -86,7 +87,15 @@ class MoneyError(AliveError):
 
 
 class FundsError(AliveError):
-    """The account cannot cover a hold."""
+    """The account cannot cover a hold; `coverable_nanos` is the largest worst case it could."""
+
+    def __init__(self, message: str, *, hint: str = "", coverable_nanos: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.coverable_nanos = coverable_nanos
+
+
+class NobodyAlive(AliveError):
+    """There is no life to think in."""
 
 
 class ModelChoiceError(AliveError):

@@ -1,4 +1,4 @@
-"""Money: topup."""
+"""Money: topup, adjust."""
 
 from __future__ import annotations
 
@@ -27,3 +27,17 @@ def topup(amount: str, note: str, external_id: str | None) -> None:
     credited, available_nanos = with_books(credit)
     did = f"Credited {short(nanos)}." if credited else f"“{external_id}” was credited before; nothing was added."
     click.echo(f"{did} {short(available_nanos, 4)} is available now.")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})  # so that -2.50 is an amount, not an option
+@click.argument("amount")
+@click.option("--note", required=True, help="Why; it stands in the ledger.")
+def adjust(amount: str, note: str) -> None:
+    """Correct the books by AMOUNT US dollars, either way, for example -0.25."""
+    nanos = parse_usd(amount)
+
+    async def correct(books: Books, _: Settings) -> int:
+        await books.tracker.adjust(nanos, note=note)
+        return (await books.tracker.balance()).available_nanos
+
+    click.echo(f"Corrected by {short(nanos, 4)}. {short(with_books(correct), 4)} is available now.")

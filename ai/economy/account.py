@@ -11,8 +11,8 @@ class Balance:
     """What is left of one account, all in nano-dollars.
 
     `total` is the sum of all entries; `available` is what a hold may take: total less open and unknown holds and the
-    reserve. `granted`, `carried` and `credited` are this month's allowance, the top-ups carried in, and the top-ups
-    and corrections since.
+    reserve. `reserve_left` is the part of the reserve that no hold draws on. `granted`, `carried` and `credited` are
+    this month's allowance, the top-ups carried in, and the top-ups and corrections since.
     """
 
     month: str
@@ -23,6 +23,7 @@ class Balance:
     held_nanos: int
     unknown_nanos: int
     reserve_nanos: int
+    reserve_left_nanos: int
     total_nanos: int
     available_nanos: int
 
@@ -49,6 +50,7 @@ class Hold:
     life: int
     provider: str
     model: str
+    thought_id: str | None = None
 
     @property
     def amount_nanos(self) -> int:
@@ -66,3 +68,22 @@ class Charge:
     tokens_cached: int = 0
     tokens_reasoning: int = 0
     generation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one thought really cost, all its calls together, and on which model it was had."""
+
+    model: str
+    cost_nanos: int
+    tokens_in: int
+    tokens_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A hold whose cost nobody knows yet, and what there is to find it out by."""
+
+    hold: Hold
+    opened_at_ms: int
+    generation_id: str | None

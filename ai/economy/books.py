@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
-from ai.economy.account import Balance, Charge, Hold
+from ai.economy.account import Balance, Charge, Hold, Lost
 from ai.errors import FundsError
 from ai.store.engine import Transaction
 
@@ -41,7 +41,7 @@ OPEN_HOLD = f"""
          free AS (SELECT allowance_nanos + topup_nanos - allowance_out_nanos - topup_out_nanos - reserve_left_nanos
                          AS nanos FROM purse)
     INSERT INTO holds (being, month, state, allowance_nanos, topup_nanos, reserve_nanos, opened_at_ms, deadline_ms,
-                       epoch, life, purpose, provider, model)
+                       epoch, life, purpose, thought_id, provider, model)
     SELECT :being, month, 'open',
            MIN(:amount, MAX(0, allowance_nanos - allowance_out_nanos)),
            :amount - MIN(:amount, MAX(0, allowance_nanos - allowance_out_nanos)),
@@ -49,10 +49,10 @@ OPEN_HOLD = f"""
            :opened_at_ms, :deadline_ms,
            COALESCE((SELECT epoch FROM leases WHERE being = :being), 0),
            COALESCE((SELECT life FROM beings WHERE being = :being), 0),
-           :purpose, :provider, :model
+           :purpose, :thought_id, :provider, :model
       FROM purse, free
      WHERE free.nanos + CASE WHEN :use_reserve THEN MAX(0, reserve_left_nanos) ELSE 0 END >= :amount
-    RETURNING id, being, month, allowance_nanos, topup_nanos, reserve_nanos, life, provider, model
+    RETURNING id, being, month, allowance_nanos, topup_nanos, reserve_nanos, life, provider, model, thought_id
 """
 
 
@@ -71,6 +71,7 @@ def balance(transaction: Transaction, being: str) -> Balance:
         held_nanos=purse.held_nanos,
         unknown_nanos=purse.unknown_nanos,
         reserve_nanos=purse.reserve_nanos,
+        reserve_left_nanos=max(0, purse.reserve_left_nanos),
         total_nanos=total,
         available_nanos=total - purse.held_nanos - purse.unknown_nanos - purse.reserve_left_nanos,
     )
@@ -88,14 +89,14 @@ def open_hold(
 ) -> Hold | None:
     """Insert a hold in one conditional statement; None when the account cannot cover it.
 
-    `details` are its opened_at_ms, deadline_ms, purpose, provider and model. `use_reserve` lets it draw on what is
-    set aside for existential moments.
+    `details` are its opened_at_ms, deadline_ms, purpose, thought_id, provider and model. `use_reserve` lets it draw
+    on what is set aside for existential moments.
     """
     row = _one(transaction, OPEN_HOLD, being=being, amount=amount_nanos, use_reserve=use_reserve, **details)
     return Hold(**row._asdict()) if row is not None else None
 
 
-def free_hold(transaction: Transaction, being: str, provider: str, model: str) -> Hold:
+def free_hold(transaction: Transaction, being: str, provider: str, model: str, thought_id: str | None) -> Hold:
     """What stands for a hold where nothing can be charged: it knows its month and life, and has no row."""
     row = _one(
         transaction,
@@ -105,7 +106,7 @@ def free_hold(transaction: Transaction, being: str, provider: str, model: str) -
     )
     if row is None or row.month is None:
         raise FundsError("This account was never opened.", hint="`alive up` or `alive think` opens it.")
-    return Hold(None, being, row.month, 0, 0, 0, row.life or 0, provider, model)
+    return Hold(None, being, row.month, 0, 0, 0, row.life or 0, provider, model, thought_id)
 
 
 def settle(transaction: Transaction, hold: Hold, charge: Charge, at_ms: int) -> int:
@@ -129,6 +130,7 @@ def settle(transaction: Transaction, hold: Hold, charge: Charge, at_ms: int) -> 
         price_basis=charge.price_basis,
         overrun_nanos=overrun or None,
         life=hold.life,
+        thought_id=hold.thought_id,
         provider=hold.provider,
         model=hold.model,
         generation_id=charge.generation_id,
@@ -171,6 +173,31 @@ def mark_overdue(transaction: Transaction, being: str, now_ms: int) -> int:
         being=being,
         now_ms=now_ms,
     )
+
+
+def margin_permille(transaction: Transaction, being: str, model: str) -> int:
+    """How much larger than its table says a hold for `model` should be: what it once cost, per mille of its hold."""
+    worst = transaction.execute(
+        _text(
+            "SELECT MAX((allowance_nanos + topup_nanos) * -1000"
+            "           / NULLIF(-(allowance_nanos + topup_nanos) - overrun_nanos, 0))"
+            "  FROM entries WHERE being = :being AND model = :model AND overrun_nanos IS NOT NULL"
+        ),
+        {"being": being, "model": model},
+    ).scalar()
+    return max(1000, int(worst or 0))
+
+
+def lost_holds(transaction: Transaction, being: str) -> list[Lost]:
+    """Every hold whose cost is unknown, oldest first."""
+    rows = transaction.execute(
+        _text(
+            "SELECT id, being, month, allowance_nanos, topup_nanos, reserve_nanos, life, provider, model, thought_id,"
+            "       opened_at_ms, generation_id FROM holds WHERE being = :being AND state = 'unknown' ORDER BY id"
+        ),
+        {"being": being},
+    )
+    return [Lost(Hold(*row[:10]), row.opened_at_ms, row.generation_id) for row in rows]
 
 
 def credit(
@@ -307,7 +334,8 @@ def _uncommitted_allowance(transaction: Transaction, hold: Hold) -> int:
     purse = _purse(transaction, hold.being)
     if purse is None or purse.month != hold.month:
         return 0
-    return max(0, purse.allowance_nanos - purse.allowance_out_nanos - hold.allowance_nanos)
+    left: int = purse.allowance_nanos - purse.allowance_out_nanos - hold.allowance_nanos
+    return max(0, left)
 
 
 def _use_reserve(transaction: Transaction, hold: Hold, cost_nanos: int) -> None:

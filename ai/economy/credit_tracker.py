@@ -5,13 +5,14 @@ Each public coroutine is one durable transaction. Amounts are nano-US-dollars.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from ai.clock import Clock, month_of, to_ms
 from ai.economy import books
-from ai.economy.account import Balance, Charge, Hold
+from ai.economy.account import Balance, Charge, Hold, Lost
 from ai.economy.money import exact, short
 from ai.errors import FundsError, MoneyError
 from ai.store.engine import Store, Transaction
@@ -61,33 +62,40 @@ class CreditTracker:
         purpose: str,
         timeout_s: float,
         use_reserve: bool = False,
+        thought_id: str | None = None,
     ) -> Hold:
         """Set `amount_nanos` aside for one attempt, or raise FundsError when the account cannot cover it.
 
         An attempt that cannot cost anything needs no hold, and its hold is no row. A hold still open `timeout_s`
         seconds from now counts as unknown: spent until somebody learns better.
         """
-
         if amount_nanos == 0:
-            return await self._store.read(lambda t: books.free_hold(t, self._being, provider, model))
+            return await self._store.read(lambda t: books.free_hold(t, self._being, provider, model, thought_id))
 
         def work(transaction: Transaction) -> Hold:
             self._make_open(transaction)
             now = self._clock.now()
+            margin = books.margin_permille(transaction, self._being, model)
+            needed_nanos = -(-amount_nanos * margin // 1000)
             hold = books.open_hold(
                 transaction,
                 self._being,
-                amount_nanos,
+                needed_nanos,
                 use_reserve=use_reserve,
                 opened_at_ms=to_ms(now),
                 deadline_ms=to_ms(now + timedelta(seconds=timeout_s)),
                 purpose=purpose,
+                thought_id=thought_id,
                 provider=provider,
                 model=model,
             )
             if hold is None:
-                left = books.balance(transaction, self._being).available_nanos
-                raise FundsError(f"{model} may cost {short(amount_nanos, 6)}, and {short(left, 6)} is available.")
+                left = books.balance(transaction, self._being)
+                spare_nanos = left.available_nanos + (left.reserve_left_nanos if use_reserve else 0)
+                raise FundsError(
+                    f"{model} may cost {short(needed_nanos, 6)}, and {short(spare_nanos, 6)} is available.",
+                    coverable_nanos=max(0, spare_nanos * 1000 // margin),
+                )
             return hold
 
         return await self._store.write(work)
@@ -134,6 +142,25 @@ class CreditTracker:
             return credited
 
         return await self._store.write(work)
+
+    async def adjust(self, amount_nanos: int, *, note: str) -> None:
+        """Book a correction either way. Raises MoneyError when it would take more than is available."""
+
+        def work(transaction: Transaction) -> None:
+            self._make_open(transaction)
+            left = books.balance(transaction, self._being).available_nanos
+            if amount_nanos < 0 and left + amount_nanos < 0:
+                raise MoneyError(f"Only {short(left, 4)} is available.", hint="A correction cannot take more.")
+            at_ms, correction = to_ms(self._clock.now()), f"adjust:{uuid.uuid4().hex}"
+            books.credit(transaction, self._being, "adjust", amount_nanos, correction, note, at_ms)
+            told = {"text": f"The keeper corrected the books: {note}", "adjusted": exact(amount_nanos)}
+            self._journal.append(transaction, "note", told)
+
+        await self._store.write(work)
+
+    async def lost(self) -> list[Lost]:
+        """Every hold whose cost is unknown, oldest first."""
+        return await self._store.read(lambda t: books.lost_holds(t, self._being))
 
     def _is_open(self, transaction: Transaction) -> bool:
         return books.is_open(transaction, self._being, month_of(self._clock.now()), self._allowance.budget_nanos)

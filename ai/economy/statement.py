@@ -8,11 +8,13 @@ from sqlalchemy import Row, func, select
 
 from ai.clock import iso, month_end, to_ms
 from ai.economy import books
+from ai.economy.account import Sample
 from ai.economy.money import exact
 from ai.store.engine import Transaction
 from ai.store.schema import accounts, beings, entries
 
 RECENT = 20
+CALLS_A_THOUGHT = 4  # how many entries a thought has at most, for looking back no further than needed
 
 
 def read_budget(transaction: Transaction, being: str) -> dict[str, Any]:
@@ -121,3 +123,24 @@ def audit(transaction: Transaction, being: str) -> int:
     kept = select(func.sum(accounts.c.allowance_nanos + accounts.c.topup_nanos)).where(accounts.c.being == being)
     summed = select(func.sum(entries.c.allowance_nanos + entries.c.topup_nanos)).where(entries.c.being == being)
     return (transaction.execute(kept).scalar() or 0) - (transaction.execute(summed).scalar() or 0)
+
+
+def read_samples(transaction: Transaction, being: str, limit: int) -> list[Sample]:
+    """What the newest `limit` thoughts really cost, newest first."""
+    newest = func.max(entries.c.id)
+    rows = transaction.execute(
+        select(
+            func.min(entries.c.model).label("model"),
+            (-func.sum(entries.c.allowance_nanos + entries.c.topup_nanos)).label("cost_nanos"),
+            func.sum(entries.c.tokens_in).label("tokens_in"),
+            func.sum(entries.c.tokens_out).label("tokens_out"),
+        )
+        .where(entries.c.being == being, entries.c.kind == "charge", entries.c.thought_id.is_not(None))
+        .where(
+            entries.c.id > func.coalesce(select(func.max(entries.c.id)).scalar_subquery(), 0) - limit * CALLS_A_THOUGHT
+        )
+        .group_by(entries.c.thought_id)
+        .order_by(newest.desc())
+        .limit(limit)
+    )
+    return [Sample(row.model, row.cost_nanos, row.tokens_in or 0, row.tokens_out or 0) for row in rows]

@@ -37,6 +37,7 @@ class Question:
     schema: Mapping[str, Any] | None = None
     use_reserve: bool = False
     fallback: bool = True
+    thought_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

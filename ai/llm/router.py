@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from ai.clock import Clock
 from ai.economy.account import Charge, Hold
@@ -29,6 +31,7 @@ from ai.models.catalogue import Catalogue
 from ai.models.model_config import ModelInfo
 from ai.models.pricing import REASONING_HEADROOM_TOKENS, Price
 
+SHORTEST_REPLY_TOKENS = 64  # a reply shorter than this is no thought
 DEADLINE_MARGIN_S = 30.0  # a hold outlives its call by this much before it counts as lost
 
 
@@ -67,7 +70,8 @@ class Router:
             started_s = self._clock.monotonic_s()
             request = _request(model, question)
             try:
-                completion, cost_nanos = await self._attempt(model, request, question, on_attempt(len(attempts) + 1))
+                request, hold = await self._hold(model, request, question)
+                completion, cost_nanos = await self._call(model, request, hold, on_attempt(len(attempts) + 1))
             except (CallFailed, FundsError) as exc:
                 outcome = "failed" if isinstance(exc, CallFailed) else "skipped"
                 attempts.append(Attempt(model.id, model.provider, outcome, str(exc)))
@@ -95,18 +99,35 @@ class Router:
             return f"{model.provider} has no key"
         return ""
 
-    async def _attempt(
-        self, model: ModelInfo, request: CompletionRequest, question: Question, on_text: OnText
-    ) -> tuple[Completion, int]:
+    async def _hold(
+        self, model: ModelInfo, request: CompletionRequest, question: Question
+    ) -> tuple[CompletionRequest, Hold]:
+        """The hold that covers the request's worst case; a reply too long for the balance is shortened to fit it."""
         assert model.price is not None, "a model without a price is never attempted"
-        hold = await self._tracker.hold(
-            _worst_case_nanos(model.price, request),
+        hold = partial(
+            self._tracker.hold,
             provider=model.provider,
             model=model.id,
             purpose=question.purpose,
             timeout_s=self._timeout_s + DEADLINE_MARGIN_S,
             use_reserve=question.use_reserve,
+            thought_id=question.thought_id,
         )
+        prompt_tokens = _prompt_tokens(request)
+        try:
+            return request, await hold(model.price.worst_case_nanos(prompt_tokens, request.max_tokens))
+        except FundsError as exc:
+            cap = model.price.affordable_tokens(exc.coverable_nanos, prompt_tokens)
+            headroom = REASONING_HEADROOM_TOKENS if model.reasons else 0
+            if not SHORTEST_REPLY_TOKENS + headroom <= cap < request.max_tokens:
+                raise
+            shorter = replace(request, max_tokens=cap)
+            return shorter, await hold(model.price.worst_case_nanos(prompt_tokens, cap))
+
+    async def _call(
+        self, model: ModelInfo, request: CompletionRequest, hold: Hold, on_text: OnText
+    ) -> tuple[Completion, int]:
+        assert model.price is not None, "a model without a price is never attempted"
         try:
             completion = await self._providers[model.provider].complete(request, on_text)
         except CallFailed as exc:
@@ -141,9 +162,9 @@ def _request(model: ModelInfo, question: Question) -> CompletionRequest:
     )
 
 
-def _worst_case_nanos(price: Price, request: CompletionRequest) -> int:
+def _prompt_tokens(request: CompletionRequest) -> int:
     tools_bytes = sum(len(json.dumps(tool.as_json()).encode()) for tool in request.tools)
-    return price.worst_case_nanos(prompt_bound_tokens(request.messages, tools_bytes), request.max_tokens)
+    return prompt_bound_tokens(request.messages, tools_bytes)
 
 
 def _charge(hold: Hold, price: Price, usage: Usage | None, generation_id: str | None) -> Charge:

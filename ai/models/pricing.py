@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ai.economy.money import round_up
+from ai.economy.money import NANOS_PER_USD, round_up
 
 PER_MILLION = Decimal(1_000_000)
 REASONING_HEADROOM_TOKENS = 1024  # on top of the visible tokens, in the cap that is sent and in the hold
@@ -32,6 +32,11 @@ class Price:
     def worst_case_nanos(self, prompt_bound_tokens: int, completion_cap_tokens: int) -> int:
         """The most a call may cost, given upper bounds of both its sides."""
         return round_up(self.prompt * prompt_bound_tokens + self.completion * completion_cap_tokens + self.request)
+
+    def affordable_tokens(self, amount_nanos: int, prompt_bound_tokens: int) -> int:
+        """The longest reply whose worst case fits into `amount_nanos`."""
+        left = Decimal(amount_nanos) / NANOS_PER_USD - self.prompt * prompt_bound_tokens - self.request
+        return max(0, int(left / self.completion)) if self.completion else 0
 
     def cost_nanos(self, tokens_in: int, tokens_out: int, tokens_cached: int) -> int:
         """What a call cost by the table, for a provider that does not say."""

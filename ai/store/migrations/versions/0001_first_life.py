@@ -101,9 +101,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("entries_by_month", "entries", ["being", "month", "kind"])
-    op.create_index(
-        "entries_overrun", "entries", ["being", "model"], sqlite_where=sa.text("overrun_nanos IS NOT NULL")
-    )
+    op.create_index("entries_overrun", "entries", ["being", "model"], sqlite_where=sa.text("overrun_nanos IS NOT NULL"))
     op.create_table(
         "holds",
         sa.Column("id", sa.Integer, primary_key=True),
