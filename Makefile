@@ -8,7 +8,7 @@ PIN := $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --a
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench requirements clean
+.PHONY: help run test check format bench image compose-test requirements clean
 
 help: ## Show what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,12 @@ format: $(VENV)/dev.stamp ## Let ruff format and mend what it can
 
 bench: $(VENV)/dev.stamp ## Measure, and print goal and figure side by side
 	$(BIN)/python -m bench
+
+image: ## Build the containers' images (PIP_CONFIG_FILE=… behind a mirror)
+	docker compose build
+
+compose-test: $(VENV)/dev.stamp ## Build, start, kill and restart the containers with a real Docker engine
+	$(BIN)/python -m pytest tests/compose $(ARGS)
 
 requirements: $(VENV)/dev.stamp ## Pin every dependency again, with hashes, from pyproject.toml
 	$(PIN) --output-file requirements.txt pyproject.toml

@@ -17,6 +17,9 @@ from ai.moment import Deed, Moment, Plan, Thought
 
 MAX_ROUNDS = 3  # a thought may act, see what came of it, and act again, this often
 MAX_CALLS = 3  # tool calls carried out in one round
+TOO_MANY = (
+    f"Not done: {MAX_CALLS} actions at a time are enough."  # every call is answered, or providers refuse to go on
+)
 
 
 class Senses(Protocol):
@@ -95,6 +98,7 @@ class Brain:
         for rounds_left in reversed(range(MAX_ROUNDS)):
             calls = thought.tool_calls if thought.native_tools else await self.choose(moment, plan, thought)
             deeds = [await self.do(call, occasion, thought) for call in calls[:MAX_CALLS]]
+            deeds += [Deed(call, False, TOO_MANY) for call in calls[MAX_CALLS:]]
             if not (rounds_left and thought.native_tools and any(deed.worth_telling for deed in deeds)):
                 return
             try:

@@ -23,9 +23,10 @@ from ai.llm.router import Router
 from ai.models.model_config import CLASSES
 from ai.settings import Settings
 from ai.store.backup import backups, check_whole
-from ai.store.engine import FILE_NAME, Store
+from ai.store.engine import Store
 from ai.store.journal import last_events
 from ai.store.lease import is_running, name_holder
+from ai.store.versions import FILE_NAME
 
 LEAST_FREE_BYTES = 200 * 1024 * 1024
 ONE_WORD = ({"role": "user", "content": "Say one word."},)

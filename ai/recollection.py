@@ -68,5 +68,5 @@ class Recollection:
 def _arguments(call: ToolCall) -> Any:
     try:
         return json.loads(call.arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return call.arguments

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ai.errors import StoreError, StoreMissing, StoreNewer, StoreOlder
-from ai.store.engine import FILE_NAME, Store, Work
+from ai.store.engine import Store, Work
+from ai.store.versions import FILE_NAME
 
 T = TypeVar("T")
 

@@ -45,8 +45,9 @@ class Registry:
         """The action in a reply that was constrained by `schema`; none when it is not what it should be."""
         try:
             chosen = json.loads(text)
-            name = chosen.pop("action")
-        except (ValueError, AttributeError, KeyError):
+        except (ValueError, RecursionError):
+            return ()
+        if not isinstance(chosen, dict) or not isinstance(name := chosen.pop("action", None), str):
             return ()
         return (ToolCall("choice", name, json.dumps(chosen)),)
 
@@ -64,7 +65,7 @@ class Registry:
             raise ActionError(f"There is no action “{call.name}”.", hint=f"There are: {', '.join(self._actions)}.")
         try:
             return kind.model_validate(json.loads(call.arguments or "{}"))
-        except ValueError as exc:
+        except (ValueError, TypeError, RecursionError) as exc:
             raise ActionError(f"These arguments do not fit {call.name}: {_what(exc)}.") from exc
 
 
@@ -103,7 +104,7 @@ def _bare(field: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in field.items() if key != "title"}
 
 
-def _what(error: ValueError) -> str:
+def _what(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc'])) or 'they'}: {first['msg'].lower()}"

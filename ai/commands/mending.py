@@ -13,8 +13,8 @@ from ai.clock import SystemClock
 from ai.commands._common import print_json
 from ai.doctor import Finding, examine
 from ai.store import backup as store_backup
-from ai.store.engine import FILE_NAME
 from ai.store.lease import hold_lock
+from ai.store.versions import FILE_NAME
 
 
 @click.command()

@@ -17,6 +17,8 @@ from ai.economy.account import Balance, Charge, Hold, Lost
 from ai.errors import FundsError
 from ai.store.engine import Transaction
 
+LARGEST_MARGIN_PERMILLE = 10_000  # a model that once cost a hundred times its hold would otherwise never be held for
+
 # The account of the newest month with everything that is still out on it. An open or unknown hold counts as spent.
 # Allowance of a past month survives (`past_nanos`) only under the holds that are still to be settled against it.
 PURSE = """
@@ -176,7 +178,10 @@ def mark_overdue(transaction: Transaction, being: str, now_ms: int) -> int:
 
 
 def margin_permille(transaction: Transaction, being: str, model: str) -> int:
-    """How much larger than its table says a hold for `model` should be: what it once cost, per mille of its hold."""
+    """How much larger than its table says a hold for `model` should be: what it once cost, per mille of its hold.
+
+    From 1000, which is the table's own, to LARGEST_MARGIN_PERMILLE.
+    """
     worst = transaction.execute(
         _text(
             "SELECT MAX((allowance_nanos + topup_nanos) * -1000"
@@ -185,7 +190,7 @@ def margin_permille(transaction: Transaction, being: str, model: str) -> int:
         ),
         {"being": being, "model": model},
     ).scalar()
-    return max(1000, int(worst or 0))
+    return min(max(1000, int(worst or 0)), LARGEST_MARGIN_PERMILLE)
 
 
 def lost_holds(transaction: Transaction, being: str) -> list[Lost]:
@@ -235,8 +240,9 @@ def turn_month(
     expired = old.allowance_nanos - old.allowance_out_nanos if old is not None else 0
     carried = old.topup_nanos if old is not None else 0
     if old is not None:
-        moved = {"kind": "expire", "month": old.month, "external_id": f"expire:{old.month}"}
-        _book(transaction, being, at_ms=at_ms, allowance_nanos=-expired, topup_nanos=0, **moved)
+        if expired:
+            over = {"kind": "expire", "month": old.month, "external_id": f"expire:{old.month}"}
+            _book(transaction, being, at_ms=at_ms, allowance_nanos=-expired, topup_nanos=0, **over)
         # The top-ups move to the new month's row; the old row keeps only allowance that is still held.
         _run(
             transaction,
@@ -265,15 +271,18 @@ def apply_budget(transaction: Transaction, being: str, budget_nanos: int, reserv
     purse = _purse(transaction, being)
     if purse is None or purse.budget_nanos == budget_nanos:
         return 0
-    left: int = max(0, purse.allowance_nanos - purse.allowance_out_nanos)
-    change: int = max(budget_nanos - purse.budget_nanos, -left)
+    left: int = purse.allowance_nanos - purse.allowance_out_nanos
+    change: int = max(budget_nanos - purse.granted_nanos, -max(0, left))
+    # What is set aside anew may not exceed what is there; what the reserve has lent already stays lent.
+    lent: int = purse.reserve_nanos - purse.reserve_left_nanos
+    there = max(0, left + change + purse.topup_nanos - purse.topup_out_nanos)
     _run(
         transaction,
         "UPDATE accounts SET budget_nanos = :budget, reserve_nanos = :reserve WHERE being = :being AND month = :month",
         being=being,
         month=purse.month,
         budget=budget_nanos,
-        reserve=reserve_nanos,
+        reserve=lent + min(max(0, reserve_nanos - lent), there),
     )
     if change:
         _book(

@@ -5,6 +5,7 @@ Each public coroutine is one durable transaction. Amounts are nano-US-dollars.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -70,6 +71,7 @@ class CreditTracker:
         seconds from now counts as unknown: spent until somebody learns better.
         """
         if amount_nanos == 0:
+            await self.open_month()
             return await self._store.read(lambda t: books.free_hold(t, self._being, provider, model, thought_id))
 
         def work(transaction: Transaction) -> Hold:
@@ -96,19 +98,27 @@ class CreditTracker:
                     f"{model} may cost {short(needed_nanos, 6)}, and {short(spare_nanos, 6)} is available.",
                     coverable_nanos=max(0, spare_nanos * 1000 // margin),
                 )
+            opened.append(hold)
             return hold
 
-        return await self._store.write(work)
+        opened: list[Hold] = []
+        try:
+            return await self._store.write(work)
+        except asyncio.CancelledError:
+            for hold in opened:  # nobody will ever use it: nothing was asked yet
+                await self.release(hold, "the thought was cut short before it was asked")
+            raise
 
-    async def settle(self, hold: Hold, charge: Charge) -> None:
-        """Book what an attempt cost, in full even above its hold, and end the hold."""
+    async def settle(self, hold: Hold, charge: Charge) -> Balance:
+        """Book what an attempt cost, in full even above its hold, and end the hold; return what is left."""
 
-        def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> Balance:
             overrun_nanos = books.settle(transaction, hold, charge, to_ms(self._clock.now()))
             if charge.cost_nanos:
                 self._journal.append(transaction, "charge", self._receipt(hold, charge, overrun_nanos))
+            return books.balance(transaction, self._being)
 
-        await self._store.write(work)
+        return await self._store.write(work)
 
     async def release(self, hold: Hold, reason: str) -> None:
         """End a hold whose attempt cost nothing."""

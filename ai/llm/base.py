@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from ai.models.pricing import Price
+from ai.wellformed import well_formed
 
 Message = Mapping[str, Any]
 """One chat message in the OpenAI shape: role, content, and tool_calls or tool_call_id where they belong."""
@@ -48,6 +49,10 @@ class CompletionRequest:
     tools: Sequence[Tool] = ()
     schema: Mapping[str, Any] | None = None
     max_price: Price | None = None
+
+    def __post_init__(self) -> None:
+        """Whatever a model once wrote comes back in prompts: no request carries what no wire can."""
+        object.__setattr__(self, "messages", well_formed(list(self.messages)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,16 @@ _BY_STATUS = {
     429: (Scope.MODEL, "is asked too often"),
 }
 
+# The same status says different things; what it says is told apart by these words (facts, lower case).
+_BY_WORDS = (
+    (400, "is not a valid model id", Scope.MODEL, "has no such model"),
+    (402, "fewer max_tokens", Scope.REQUEST, "finds the reply too dear for its credits"),
+    (402, "weight_exceeds_budget", Scope.REQUEST, "finds the reply too dear for its credits"),
+    (403, "key limit", Scope.FUNDS, "has reached the key's limit"),
+    (403, "workspace", Scope.FUNDS, "has reached the workspace's budget"),
+    (429, "insufficient_quota", Scope.FUNDS, "has no credits left for this"),
+)
+
 
 def from_error(provider: str, status: int, body: Any) -> CallFailed:
     """The failure an error answer means. `body` is the parsed JSON, or the text when it was none.
@@ -69,10 +79,9 @@ def from_error(provider: str, status: int, body: Any) -> CallFailed:
     """
     scope, what = _BY_STATUS.get(status, (Scope.MODEL, "is in trouble"))
     said = error_message(body)
-    if status == 403 and "key limit" in said.lower():
-        scope, what = Scope.FUNDS, "has reached the key's limit"
-    if status == 429 and "insufficient_quota" in str(body):
-        scope, what = Scope.FUNDS, "has no credits left for this"
+    for known_status, words, known_scope, known_what in _BY_WORDS:
+        if status == known_status and words in str(body).lower():
+            scope, what = known_scope, known_what
     detail = f": {said}" if said else ""
     return CallFailed(f"{provider} {what} ({status}{detail})", scope=scope, fate=Fate.FREE)
 

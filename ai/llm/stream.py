@@ -8,6 +8,7 @@ from typing import Any
 
 from ai.llm.base import Completion, OnText, ToolCall, Usage
 from ai.llm.failures import CallFailed, Fate, Scope, error_message
+from ai.wellformed import well_formed
 
 
 class Reply:
@@ -24,25 +25,15 @@ class Reply:
 
     def add_chunk(self, chunk: Any, on_text: OnText) -> None:
         """Add one streamed chunk; `on_text` gets its visible text. Raises CallFailed when it carries an error."""
-        if not isinstance(chunk, Mapping):
-            raise self.broken(f"{self._provider} sent something that is no JSON object")
-        self._take_frame(chunk)
-        for choice in chunk.get("choices") or ():
-            self._take_choice(choice, choice.get("delta") or {}, on_text)
-        self._refuse_error(chunk)
+        self._add(chunk, "delta", on_text)
 
     def add_whole(self, body: Any, on_text: OnText) -> None:
         """Add a reply that came in one piece."""
-        if not isinstance(body, Mapping):
-            raise self.broken(f"{self._provider} sent something that is no JSON object")
-        self._take_frame(body)
-        for choice in body.get("choices") or ():
-            self._take_choice(choice, choice.get("message") or {}, on_text)
-        self._refuse_error(body)
+        self._add(body, "message", on_text)
 
     def completion(self) -> Completion:
         """The whole reply. Raises CallFailed when it says nothing: that was billed all the same."""
-        text = "".join(self._text)
+        text = well_formed("".join(self._text))
         calls = tuple(
             ToolCall(call["id"] or f"call_{index}", call["name"], call["arguments"])
             for index, call in sorted(self._calls.items())
@@ -66,6 +57,15 @@ class Reply:
         """The failure of a connection that ended in the middle: charged if the usage came, else unknown."""
         return self._failure(message)
 
+    def _add(self, frame: Any, part: str, on_text: OnText) -> None:
+        try:
+            self._take_frame(frame)
+            for choice in frame.get("choices") or ():
+                self._take_choice(choice, choice.get(part) or {}, on_text)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
+            raise self.broken(f"{self._provider} sent something of no known shape") from exc
+        self._refuse_error(frame)
+
     def _failure(self, message: str) -> CallFailed:
         fate = Fate.UNKNOWN if self._usage is None else Fate.CHARGED
         return CallFailed(message, scope=Scope.MODEL, fate=fate, usage=self._usage, generation_id=self.generation_id)
@@ -78,9 +78,11 @@ class Reply:
 
     def _take_choice(self, choice: Mapping[str, Any], part: Mapping[str, Any], on_text: OnText) -> None:
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
-        if part.get("content"):
-            self._text.append(part["content"])
-            on_text(part["content"])
+        if text := part.get("content"):
+            if not isinstance(text, str):
+                raise TypeError("content that is no text")
+            self._text.append(text)
+            on_text(text)
         for position, fragment in enumerate(part.get("tool_calls") or ()):
             call = self._calls.setdefault(int(fragment.get("index", position)), {"id": "", "name": "", "arguments": ""})
             function = fragment.get("function") or {}
@@ -93,8 +95,8 @@ class Reply:
             return
         said = error_message(frame.get("error") or "the model stopped with an error")
         message = f"{self._provider} failed in the middle of a reply ({said})"
-        if self._usage is None and not self._text:  # an error and nothing else is not charged (facts)
-            raise CallFailed(message, scope=Scope.MODEL, fate=Fate.FREE)
+        if self._usage is None:  # facts: a reply that ends in an error is not charged
+            raise CallFailed(message, scope=Scope.MODEL, fate=Fate.FREE, generation_id=self.generation_id)
         raise self._failure(message)
 
 

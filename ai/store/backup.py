@@ -8,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ai.errors import StoreDamaged, StoreError, StoreMissing
-from ai.store.engine import FILE_NAME
-from ai.store.versions import check_version
+from ai.store.versions import FILE_NAME, check_version
 
 FOLDER = "backups"
 KEPT = 7

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 from ai.clock import Clock, to_ms
 from ai.store.engine import Store
 from ai.store.schema import drafts
+from ai.wellformed import well_formed
 
 EVERY_S = 0.25  # four times a second is as fast as anyone reads
 
@@ -67,7 +68,7 @@ class Drafts:
             "being": self._being,
             "thought_id": draft.thought_id,
             "attempt": draft.attempt,
-            "text": draft.text,
+            "text": well_formed(draft.text),
             "at_ms": to_ms(self._clock.now()),
         }
         await self._store.jot(lambda c: c.execute(insert(drafts).values(**row).on_conflict_do_update(set_=row)))

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from ai.errors import StoreError
-from ai.store.versions import check_version
+from ai.store.versions import FILE_NAME, check_version
 
 T = TypeVar("T")
 Transaction = Connection
@@ -29,7 +29,6 @@ Transaction = Connection
 
 Work = Callable[[Transaction], T]
 
-FILE_NAME = "alive.db"
 BUSY_TIMEOUT_MS = 30_000  # many processes may share one account; a lock is waited for, not failed on
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Row, func, select, text
 from ai.clock import Clock, iso, to_ms
 from ai.store.engine import Store, Transaction
 from ai.store.schema import journal
+from ai.wellformed import well_formed
 
 KINDS = (
     "birth",
@@ -82,7 +83,8 @@ class Journal:
         """Append one event inside the caller's transaction, so that it stands exactly when its cause does."""
         if kind not in KINDS:
             raise ValueError(f"“{kind}” is no kind of journal row")
-        at_ms, clean = to_ms(self._clock.now()), self._redact(data)
+        at_ms = to_ms(self._clock.now())
+        clean = well_formed(self._redact(data))
         row = {"being": self._being, "at_ms": at_ms, "kind": kind, "visibility": visibility}
         number, life = transaction.execute(APPEND, {**row, "data": json.dumps(clean, ensure_ascii=False)}).one()
         event = Event(number, life, at_ms, kind, visibility, clean)

@@ -12,8 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from ai.clock import Clock, SystemClock
 from ai.errors import StoreDamaged, StoreError, StoreMissing, StoreOlder
 from ai.store.backup import back_up, check_whole, set_aside
-from ai.store.engine import FILE_NAME
-from ai.store.versions import HEAD, check_version
+from ai.store.versions import FILE_NAME, HEAD, check_version
 
 
 def migrate(data_dir: Path, clock: Clock | None = None) -> None:

@@ -11,7 +11,6 @@ from ai.store.engine import Store
 from ai.store.schema import heartbeats
 
 EVERY_S = 2.0
-STOPPED_AFTER_S = 15.0  # no heartbeat for this long: nobody is running
 
 
 class Pulse:

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from ai.clock import iso, to_ms
 from ai.store.engine import Transaction
+from ai.store.healthcheck import STOPPED_AFTER_S as STOPPED_AFTER_S
 from ai.store.journal import last_events
-from ai.store.pulse import STOPPED_AFTER_S as STOPPED_AFTER_S
 from ai.store.schema import beings, drafts, heartbeats, lives
 
 

@@ -1,0 +1,1 @@
+"""The containers, tried with a real engine: `make compose-test`."""
