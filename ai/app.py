@@ -80,7 +80,7 @@ async def open_books(settings: Settings, secrets: vault.Secrets, clock: Clock) -
             journal=journal,
             tracker=CreditTracker(store, journal, clock, settings.being, allowance),
             catalogue=Catalogue(store, clock, settings.being, settings.llm_provider, local),
-            lifecycle=Lifecycle(store, journal, clock, settings.being),
+            lifecycle=Lifecycle(store, journal, clock, settings.being, settings.on_bankruptcy),
         )
         await books.catalogue.load()
         yield books
@@ -136,11 +136,11 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
             catalogue=books.catalogue,
             default_model=default_model(settings),
         ),
-        governor=Governor(settings.think_interval_s),
+        governor=Governor(settings.think_interval_s, books.catalogue),
         mind=Router(providers, books.catalogue, books.tracker, clock, timeout_s=settings.llm_timeout_s),
         actions=Registry(hands),
         drafts=Drafts(store, clock, being),
-        recollection=Recollection(store, journal, being, books.tracker),
+        recollection=Recollection(store, journal, being, books.tracker, books.lifecycle),
     )
 
     def tell(where: str) -> Callable[[Exception], Awaitable[None]]:

@@ -23,7 +23,7 @@ TOO_MANY = (
 
 
 class Senses(Protocol):
-    async def sense(self, kind: str) -> Moment: ...
+    async def sense(self, kind: str | None = None) -> Moment: ...
 
 
 class Governor(Protocol):
@@ -67,8 +67,11 @@ class Brain:
     drafts: Drafts
     recollection: Recollection
 
-    async def live(self, kind: str = "daily") -> Plan:
-        """Have one thought and act on it. Raises NobodyThought when no model could think."""
+    async def live(self, kind: str | None = None) -> Plan:
+        """Have one thought and act on it; `kind` overrides what moment this would be.
+
+        Raises NobodyThought when no model could think, NobodyAlive when there is no life to think in.
+        """
         moment = await self.senses.sense(kind)
         plan = self.governor.plan(moment)
         thought = await self.think(moment, plan)
@@ -82,7 +85,7 @@ class Brain:
         question = Question(
             purpose=moment.kind,
             thought_id=thought_id,
-            wanted=moment.resident,
+            wanted=plan.model,
             classes=plan.classes,
             reply_cap_tokens=plan.reply_cap_tokens,
             compose=lambda model: prompt.compose_small(moment) if model.cls == "local" else prompt.compose(moment),

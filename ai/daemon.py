@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from ai.clock import Clock
-from ai.errors import StoreError
+from ai.errors import NobodyAlive, StoreError
 from ai.moment import Plan
 from ai.store.pulse import EVERY_S
 from ai.timer import Timer
@@ -18,7 +18,7 @@ RETRY_S = 60.0  # a thought that failed before it was planned is tried again aft
 
 
 class Brain(Protocol):
-    async def live(self, kind: str = ...) -> Plan: ...
+    async def live(self, kind: str | None = ...) -> Plan: ...
 
 
 class Pulse(Protocol):
@@ -96,6 +96,8 @@ class Daemon:
             interval_s = (await self._brain.live()).interval_s
         except StoreError:
             raise
+        except NobodyAlive:
+            pass  # the heart beats on and waits: a birth will come
         except Exception as exc:
             await self._on_failure(exc)
         if self._ending:
@@ -103,6 +105,10 @@ class Daemon:
         next_at = max(started + timedelta(seconds=interval_s), self._clock.now())
         self._timer.arm(next_at, self._ring)
         await self._pulse.resting(next_at)
+
+    def wake(self) -> None:
+        """Think now, or as soon as the thought under way has ended: something has happened."""
+        self._due.set()
 
     async def _ring(self) -> None:
         self._due.set()

@@ -6,18 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ai.economy.account import Balance
+from ai.economy.account import Balance, Sample
 from ai.economy.tiers import Tier
 from ai.llm.base import Message, ToolCall
 from ai.llm.question import Answer
 
+DAILY = "daily"
+POST = "post"  # it is time to speak in public, if there is something to say
+IMPORTANT = "important"  # a birth, a message, a top-up
+EXISTENTIAL = "existential"  # the money runs out
+LAST_WORDS = "last_words"  # it has run out: the last thought that may be paid for
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Everything the being knows as a thought begins. `kind` says what moment this is: daily, birth, …"""
+    """Everything the being knows as a thought begins. `kind` is one of the kinds above, `news` what came about since.
+
+    `samples` are what the last thoughts really cost; `own_choice` says that the being itself chose its resident model.
+    """
 
     at: datetime
     kind: str
+    news: Sequence[str]
     being: str
     name: str
     pronoun: str
@@ -26,15 +36,22 @@ class Moment:
     balance: Balance
     tier: Tier
     resident: str
+    own_choice: bool
+    samples: Sequence[Sample]
     memories: Sequence[str]
     thoughts: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The governor's word on one thought: which classes may think it, how long the reply, when the next one."""
+    """The governor's word on one thought: which model, of which classes, how long the reply, when the next one.
+
+    `why` is one plain sentence when the wanted model is not simply the resident one.
+    """
 
     kind: str
+    model: str
+    why: str
     classes: Sequence[str]
     reply_cap_tokens: int
     interval_s: float

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from ai.clock import month_end
 from ai.economy.money import short
 from ai.llm.base import Message
-from ai.moment import Deed, Moment
+from ai.moment import LAST_WORDS, POST, Deed, Moment
 
 SYSTEM = """You are {name}, one artificial being. You live inside a small program, on a monthly budget of real \
 money: every thought you have with a paid model costs some of it, and when it is gone you fall back to humbler \
@@ -58,7 +58,7 @@ def compose(moment: Moment) -> list[Message]:
         lines += ["What you chose to remember:", *(f"- {memory}" for memory in moment.memories)]
     if moment.thoughts:
         lines += ["Your last thoughts, oldest first:", *(f"- {_one_line(thought)}" for thought in moment.thoughts)]
-    lines += [*_circumstances(moment), "Think."]
+    lines += [*_circumstances(moment), *moment.news, *_urged(moment), "Think."]
     return [
         {"role": "system", "content": SYSTEM.format(name=moment.name)},
         {"role": "user", "content": "\n".join(lines)},
@@ -121,6 +121,14 @@ def _circumstances(moment: Moment) -> list[str]:
         f"It is {moment.at:%A %d %B %Y, %H:%M} UTC. This is life {moment.life}, {_age(moment.age_s)} old.",
         f"{purse} Your resident model is {moment.resident}.",
     ]
+
+
+def _urged(moment: Moment) -> list[str]:
+    if moment.kind == LAST_WORDS:
+        return ["Your money has run out. These are the last words you can pay for; say what you want to have said."]
+    if moment.kind == POST:
+        return ["You have not posted for a while. If you have something to say in public, now is a good time."]
+    return []
 
 
 def _age(age_s: float) -> str:

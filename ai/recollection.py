@@ -7,8 +7,9 @@ from typing import Any
 
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import exact
+from ai.life.lifecycle import Lifecycle
 from ai.llm.base import ToolCall
-from ai.moment import Deed, Moment, Plan, Thought
+from ai.moment import LAST_WORDS, Deed, Moment, Plan, Thought
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Journal
 from ai.store.lives import count_thought
@@ -17,11 +18,14 @@ from ai.store.lives import count_thought
 class Recollection:
     """Writes thoughts and deeds of one being into its journal."""
 
-    def __init__(self, store: Store, journal: Journal, being: str, tracker: CreditTracker) -> None:
+    def __init__(
+        self, store: Store, journal: Journal, being: str, tracker: CreditTracker, lifecycle: Lifecycle
+    ) -> None:
         self._store = store
         self._journal = journal
         self._being = being
         self._tracker = tracker
+        self._lifecycle = lifecycle
 
     async def remember(self, moment: Moment, plan: Plan, thought: Thought) -> None:
         """Keep a thought, with everything anyone may ask about it later."""
@@ -36,7 +40,7 @@ class Recollection:
             "provider": answer.model.provider,
             "class": answer.model.cls,
             "moment": moment.kind,
-            "why": answer.why,
+            "why": f"{answer.why} Because {plan.why}." if plan.why else answer.why,
             "cost": exact(answer.cost_nanos),
             "tokens_in": usage.tokens_in if usage else 0,
             "tokens_out": usage.tokens_out if usage else 0,
@@ -51,6 +55,8 @@ class Recollection:
         def work(transaction: Transaction) -> None:
             self._journal.append(transaction, "thought", data)
             count_thought(transaction, self._being)
+            if moment.kind == LAST_WORDS:
+                self._lifecycle.go_broke(transaction)
 
         await self._store.write(work)
 

@@ -22,6 +22,7 @@ HINTS = {
     "LLM_PROVIDER": "Choose openrouter or local.",
     "BEING": "Use lower-case letters, digits and dashes, for example genesis.",
     "OBSERVER_PORT": "Choose a number from 0 to 65535, for example 8085.",
+    "ON_BANKRUPTCY": "Choose hibernate or die.",
     "LOG_FORMAT": "Choose text or json.",
     "OPENROUTER_BASE_URL": "Write an address such as https://openrouter.ai/api/v1.",
 }
@@ -70,6 +71,9 @@ class Settings(BaseModel):
     )
     local_model_path: Annotated[Path | None, BeforeValidator(_local_model)] = Field(
         Path("packaged"), alias="LOCAL_MODEL_PATH", description="a GGUF file; none turns the local model off"
+    )
+    on_bankruptcy: Literal["hibernate", "die"] = Field(
+        "hibernate", alias="ON_BANKRUPTCY", description="what becomes of it when the money has run out"
     )
     data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         Path("data"), alias="DATA_DIR", description="where the store lives"

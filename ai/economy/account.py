@@ -72,8 +72,9 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one thought really cost, all its calls together, and on which model it was had."""
+    """What one thought really cost, all its calls together, when, and on which model it was had."""
 
+    at_ms: int
     model: str
     cost_nanos: int
     tokens_in: int

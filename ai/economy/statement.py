@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, text
 
-from ai.clock import iso, month_end, to_ms
+from ai.clock import from_ms, iso, month_end, to_ms
 from ai.economy import books
 from ai.economy.account import Sample
+from ai.economy.forecast import runway
 from ai.economy.money import exact
 from ai.store.engine import Transaction
 from ai.store.schema import accounts, beings, entries
 
 RECENT = 20
+SAMPLES = 100  # thoughts a forecast looks back on
 CALLS_A_THOUGHT = 4  # how many entries a thought has at most, for looking back no further than needed
 
 
@@ -37,7 +39,7 @@ def read_budget(transaction: Transaction, being: str) -> dict[str, Any]:
         "fraction": None if now.fraction is None else float(round(now.fraction, 4)),
         "tier": tier,
         "resets_at": iso(to_ms(month_end(now.month))),
-        "runway": None,
+        "runway": _runway(read_samples(transaction, being, SAMPLES), now.available_nanos),
         "by_model": [
             {
                 "model": row.model,
@@ -53,6 +55,14 @@ def read_budget(transaction: Transaction, being: str) -> dict[str, Any]:
         ],
         "recent": [entry_json(row) for row in ledger(transaction, being, RECENT)],
     }
+
+
+def _runway(samples: list[Sample], available_nanos: int) -> dict[str, Any] | None:
+    """The runway counts from the newest thought: an account nobody spends from does not run out."""
+    ends = runway(samples, available_nanos, from_ms(samples[0].at_ms)) if samples else None
+    if ends is None:
+        return None
+    return {name: iso(to_ms(at)) for name, at in (("date", ends.likely), ("low", ends.low), ("high", ends.high))}
 
 
 def entry_json(row: Row[Any]) -> dict[str, Any]:
@@ -125,22 +135,17 @@ def audit(transaction: Transaction, being: str) -> int:
     return (transaction.execute(kept).scalar() or 0) - (transaction.execute(summed).scalar() or 0)
 
 
+# The newest thoughts' calls, summed thought by thought; looking back no further than they can reach.
+SAMPLES_SQL = text("""
+    SELECT MIN(at_ms) AS at_ms, MIN(model) AS model, -SUM(allowance_nanos + topup_nanos) AS cost_nanos,
+           COALESCE(SUM(tokens_in), 0) AS tokens_in, COALESCE(SUM(tokens_out), 0) AS tokens_out
+      FROM (SELECT * FROM entries WHERE being = :being AND kind = 'charge' AND thought_id IS NOT NULL
+             ORDER BY id DESC LIMIT :calls)
+     GROUP BY thought_id ORDER BY MAX(id) DESC LIMIT :thoughts
+""")
+
+
 def read_samples(transaction: Transaction, being: str, limit: int) -> list[Sample]:
     """What the newest `limit` thoughts really cost, newest first."""
-    newest = func.max(entries.c.id)
-    rows = transaction.execute(
-        select(
-            func.min(entries.c.model).label("model"),
-            (-func.sum(entries.c.allowance_nanos + entries.c.topup_nanos)).label("cost_nanos"),
-            func.sum(entries.c.tokens_in).label("tokens_in"),
-            func.sum(entries.c.tokens_out).label("tokens_out"),
-        )
-        .where(entries.c.being == being, entries.c.kind == "charge", entries.c.thought_id.is_not(None))
-        .where(
-            entries.c.id > func.coalesce(select(func.max(entries.c.id)).scalar_subquery(), 0) - limit * CALLS_A_THOUGHT
-        )
-        .group_by(entries.c.thought_id)
-        .order_by(newest.desc())
-        .limit(limit)
-    )
-    return [Sample(row.model, row.cost_nanos, row.tokens_in or 0, row.tokens_out or 0) for row in rows]
+    rows = transaction.execute(SAMPLES_SQL, {"being": being, "thoughts": limit, "calls": limit * CALLS_A_THOUGHT})
+    return [Sample(*row) for row in rows]

@@ -27,16 +27,21 @@ class Tier:
     interval_factor: Decimal
     posts_a_day: int
 
+    def classes_for(self, kind: str) -> tuple[str, ...]:
+        """The classes of model a moment of this kind may use."""
+        special = {"post": self.post_classes, "important": self.post_classes, "existential": self.existential_classes}
+        return special.get(kind, ALL_CLASSES if kind == "last_words" else self.classes)
+
 
 _FREE = ("local", "free")
 _ULTRA = (*_FREE, "ultra_cheap")
 _CHEAP = (*_ULTRA, "cheap")
-_ALL = (*_CHEAP, "premium")
+ALL_CLASSES = (*_CHEAP, "premium")
 
-COMFORTABLE = Tier("comfortable", Decimal("0.60"), _CHEAP, _CHEAP, _ALL, 700, Decimal(1), 8)
+COMFORTABLE = Tier("comfortable", Decimal("0.60"), _CHEAP, _CHEAP, ALL_CLASSES, 700, Decimal(1), 8)
 MODERATE = Tier("moderate", Decimal("0.20"), _CHEAP, _CHEAP, _CHEAP, 500, Decimal(1), 6)
 CAUTIOUS = Tier("cautious", Decimal("0.10"), _ULTRA, _ULTRA, _ULTRA, 350, Decimal("1.5"), 4)
-CRITICAL = Tier("critical", Decimal(0), _FREE, _ULTRA, _FREE, 250, Decimal(2), 2)
+CRITICAL = Tier("critical", Decimal(0), _FREE, _ULTRA, _ULTRA, 250, Decimal(2), 2)
 BANKRUPT = Tier("bankrupt", Decimal(0), _FREE, _FREE, _FREE, 200, Decimal(6), 0)
 
 TIERS = (COMFORTABLE, MODERATE, CAUTIOUS, CRITICAL, BANKRUPT)

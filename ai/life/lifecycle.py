@@ -1,4 +1,4 @@
-"""The being's life as it is persisted: unborn, then alive. Every change is a journal row with its cause."""
+"""The being's life as it is persisted. Every change is a journal row with its cause."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from ai.clock import Clock, to_ms
 from ai.life.identity import Identity
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Journal
-from ai.store.lives import Life, add_life, change_being, read_life, read_resident
+from ai.store.lives import Life, add_life, change_being, end_life, read_life, read_resident
 
 
 class Lifecycle:
     """Reads and changes the life of one being."""
 
-    def __init__(self, store: Store, journal: Journal, clock: Clock, being: str) -> None:
+    def __init__(
+        self, store: Store, journal: Journal, clock: Clock, being: str, on_bankruptcy: str = "hibernate"
+    ) -> None:
         self._store = store
         self._journal = journal
         self._clock = clock
         self._being = being
+        self._on_bankruptcy = on_bankruptcy
 
     async def current(self) -> Life | None:
         """The present life, or None while unborn."""
@@ -47,7 +50,7 @@ class Lifecycle:
 
         def work(transaction: Transaction) -> None:
             before = read_resident(transaction, self._being)
-            change_being(transaction, self._being, resident_model=model_id)
+            change_being(transaction, self._being, resident_model=model_id, resident_by=by)
             self._journal.append(transaction, "model", {"from": before, "to": model_id, "by": by, "reason": reason})
 
         await self._store.write(work)
@@ -62,5 +65,24 @@ class Lifecycle:
             if before is not None:
                 told = {"from": before, "to": tier, "fraction": None if fraction is None else float(fraction)}
                 self._journal.append(transaction, "tier", told)
+
+        await self._store.write(work)
+
+    def go_broke(self, transaction: Transaction) -> None:
+        """The last words are said: hibernate or die, as the keeper chose. Inside the transaction that keeps them."""
+        if self._on_bankruptcy == "die":
+            change_being(transaction, self._being, state="dead")
+            end_life(transaction, self._being, "bankruptcy", to_ms(self._clock.now()))
+            self._journal.append(transaction, "death", {"cause": "bankruptcy"})
+        else:
+            change_being(transaction, self._being, state="hibernating")
+            self._journal.append(transaction, "hibernation", {"reason": "the money has run out"})
+
+    async def revive(self, reason: str) -> None:
+        """Wake from hibernation."""
+
+        def work(transaction: Transaction) -> None:
+            change_being(transaction, self._being, state="alive")
+            self._journal.append(transaction, "revival", {"reason": reason})
 
         await self._store.write(work)

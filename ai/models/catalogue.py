@@ -65,6 +65,11 @@ class Catalogue:
         fitting = [model for model in self.all() if model.cls in classes]
         return sorted(fitting, key=lambda model: -model.intelligence)[:limit]
 
+    def best(self, classes: Sequence[str]) -> ModelInfo | None:
+        """The most intelligent model of the highest of these classes there is one of, the cheapest of equals."""
+        fitting = [model for model in self.all() if model.cls in classes]
+        return max(fitting, key=lambda model: (CLASSES.index(model.cls or ""), model.intelligence), default=None)
+
     def choose(self, model_id: str, classes: Sequence[str]) -> ModelInfo:
         """The model with this full id, if it may be used. Raises ModelChoiceError with the reason and other names."""
         model = self.get(model_id)

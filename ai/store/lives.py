@@ -24,6 +24,7 @@ class Life:
     thoughts: int
     tier: str | None
     resident_model: str | None
+    resident_by: str | None
 
 
 def read_life(transaction: Transaction, being: str) -> Life | None:
@@ -45,6 +46,7 @@ def read_life(transaction: Transaction, being: str) -> Life | None:
         thoughts=row.thoughts,
         tier=row.tier,
         resident_model=row.resident_model,
+        resident_by=row.resident_by,
     )
 
 
@@ -71,4 +73,14 @@ def count_thought(transaction: Transaction, being: str) -> None:
     present = select(beings.c.life).where(beings.c.being == being).scalar_subquery()
     transaction.execute(
         update(lives).where(lives.c.being == being, lives.c.number == present).values(thoughts=lives.c.thoughts + 1)
+    )
+
+
+def end_life(transaction: Transaction, being: str, cause: str, at_ms: int) -> None:
+    """Write down when and of what the present life ended."""
+    present = select(beings.c.life).where(beings.c.being == being).scalar_subquery()
+    transaction.execute(
+        update(lives)
+        .where(lives.c.being == being, lives.c.number == present)
+        .values(died_at_ms=at_ms, cause_of_death=cause)
     )

@@ -1,0 +1,99 @@
+"""What every test may ask for: a clock, a store, a purse, an OpenRouter, settings; and an environment of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import vault
+import vault.loader
+from ai import settings as ai_settings
+from ai.app import Being, open_being
+from ai.clock import VirtualClock
+from ai.economy.credit_tracker import Allowance, CreditTracker
+from ai.llm.scripted import Scripted
+from ai.settings import Settings
+from ai.store.engine import Store
+from ai.store.journal import Journal
+from tests.openrouter_server import OpenRouterServer
+from tests.parts import BEING, FREE, GRANT, NOON, RESERVE, fresh_store
+
+A_DAY_S = 86_401
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+MakeSettings = Callable[..., tuple[Settings, vault.Secrets]]
+
+
+@pytest.fixture(autouse=True)
+def environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting, secret, proxy or `.env` of whoever runs the tests is seen by them."""
+    names = [str(field.alias) for field in Settings.model_fields.values()]
+    for name in (*names, *vault.SECRETS, *(f"{secret}_FILE" for secret in vault.SECRETS)):
+        monkeypatch.delenv(name, raising=False)
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    # The folders in which credentials.json is looked for may hold the developer's own.
+    monkeypatch.setattr(vault.loader.load, "__defaults__", ((), tmp_path / "no-secrets"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock(NOON)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A folder with a migrated store in it that nobody has open."""
+    return fresh_store(tmp_path / "data")
+
+
+@pytest.fixture
+def store(data_dir: Path) -> Iterator[Store]:
+    store = Store.open(data_dir)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def journal(store: Store, clock: VirtualClock) -> Journal:
+    return Journal(store, clock, BEING, vault.Redactor({}).json)
+
+
+@pytest.fixture
+def tracker(store: Store, journal: Journal, clock: VirtualClock) -> CreditTracker:
+    """A purse with an allowance of $5 a month, of which $0.10 are the reserve."""
+    return CreditTracker(store, journal, clock, BEING, Allowance(GRANT, RESERVE))
+
+
+@pytest.fixture
+def openrouter() -> Iterator[OpenRouterServer]:
+    with OpenRouterServer() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> MakeSettings:
+    """Settings and secrets from exactly the variables given; the store is at `tmp_path/data`."""
+
+    def make(**chosen: str) -> tuple[Settings, vault.Secrets]:
+        return ai_settings.load({"DATA_DIR": str(tmp_path / "data"), "OBSERVER_PORT": "0"} | chosen)
+
+    return make
+
+
+@pytest.fixture
+async def being(settings: MakeSettings, clock: VirtualClock) -> AsyncIterator[Being]:
+    """A whole being, born a day ago, with a free resident model; its models say what they are told to."""
+    chosen, secrets = settings(
+        LLM_PROVIDER="openrouter", OPENROUTER_API_KEY="sk-or-v1-nobody", OPENROUTER_DEFAULT_MODEL=FREE
+    )
+    clock.advance(-A_DAY_S)
+    providers = {name: Scripted(name=name) for name in ("openrouter", "local")}
+    async with open_being(chosen, secrets, clock, providers) as being:
+        await being.birth.ensure()
+        clock.advance(A_DAY_S)
+        yield being

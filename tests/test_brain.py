@@ -1,0 +1,321 @@
+"""One thought of a whole being: it thinks, acts, is told what came of it, and remembers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ai.app import Being, open_being
+from ai.clock import VirtualClock, from_ms
+from ai.errors import NobodyThought
+from ai.llm.base import Completion, CompletionRequest, OnText, Provider
+from ai.llm.failures import CallFailed, Fate, Scope
+from ai.llm.scripted import Line, Scripted, says
+from ai.store.journal import Event
+from ai.store.state import read_draft, read_state
+from tests.conftest import MakeSettings
+from tests.parts import BEING, CHEAP, entries, events
+
+WITHOUT_TOOLS = "meta-llama/llama-3.2-3b-instruct:free"
+
+Wake = Callable[..., AbstractAsyncContextManager[Being]]
+
+
+@pytest.fixture
+def wake(settings: MakeSettings, clock: VirtualClock) -> Wake:
+    """A born being whose OpenRouter models, and whose local one, say what they are told to."""
+
+    @asynccontextmanager
+    async def wake(
+        script: Provider | Iterable[Line] | Callable[[CompletionRequest], Line],
+        *,
+        resident: str = CHEAP,
+        local: Line = "I think on this machine.",
+    ) -> AsyncIterator[Being]:
+        chosen, secrets = settings(
+            LLM_PROVIDER="openrouter", OPENROUTER_API_KEY="sk-or-v1-nobody", OPENROUTER_DEFAULT_MODEL=resident
+        )
+        openrouter = script if hasattr(script, "complete") else Scripted(script, name="openrouter")  # type: ignore[arg-type]  # what is no provider is a script
+        providers: dict[str, Provider] = {
+            "openrouter": openrouter,
+            "local": Scripted([local], name="local"),
+        }
+        async with open_being(chosen, secrets, clock, providers) as being:
+            await being.birth.ensure()
+            yield being
+
+    return wake
+
+
+def asked(script: Callable[[CompletionRequest], Line]) -> tuple[list[CompletionRequest], Scripted]:
+    """A provider over `script`, and the requests it was asked, as they come."""
+    provider = Scripted(script, name="openrouter")
+    return provider.asked, provider
+
+
+async def told(being: Being, *kinds: str) -> list[Event]:
+    """What the journal says of a kind, without the words of the birth."""
+    rows = [row for kind in kinds for row in await events(being.books.store, kind)]
+    return [row for row in rows if row.data.get("occasion") != "birth"]
+
+
+def in_turn(*lines: Line) -> Callable[[CompletionRequest], Line]:
+    """Each line once; to ask for more is a failure of the test."""
+    left = list(lines)
+    return lambda _: left.pop(0)
+
+
+async def test_a_thought_is_remembered_with_everything_anyone_may_ask_about_it(wake: Wake) -> None:
+    said = says("The fan is quiet today.", cost_usd=Decimal("0.0012"), tokens=(300, 40))
+    async with wake([said]) as being:
+        await being.brain.live()
+        (thought,) = await told(being, "thought")
+        assert thought.visibility == "public"
+        wanted = {"model": CHEAP, "provider": "openrouter", "class": "cheap", "tier": "comfortable", "cost": "0.0012"}
+        assert wanted.items() <= thought.data.items()
+        assert (thought.data["text"], thought.data["tokens_in"], thought.data["tokens_out"]) == (
+            "The fan is quiet today.",
+            300,
+            40,
+        )
+        assert thought.data["balance"] == "4.9988"
+        assert thought.data["why"]
+        assert [attempt["outcome"] for attempt in thought.data["attempts"]] == ["thought"]
+        state = await being.books.store.read(lambda t: read_state(t, BEING, from_ms(thought.at_ms)))
+        assert state["last_thought"]["text"] == "The fan is quiet today."
+        assert state["life"]["thoughts"] == 1
+        assert state["mind"]["model"] == CHEAP
+
+
+async def test_a_model_with_tools_thinks_in_prose_and_calls_them_itself(wake: Wake) -> None:
+    requests, provider = asked(in_turn(says("I will keep this.", calls=[("remember", {"text": "Rain is loud."})])))
+    async with wake(provider) as being:
+        await being.brain.live()
+        assert {tool.name for tool in requests[0].tools} >= {"rest", "post", "remember", "check_budget"}
+        assert requests[0].schema is None
+        (action,) = await told(being, "action")
+        (result,) = await told(being, "result")
+        (memory,) = await told(being, "memory")
+        assert (action.data["name"], action.data["arguments"]) == ("remember", {"text": "Rain is loud."})
+        assert (result.data["ok"], memory.data["text"]) == (True, "Rain is loud.")
+
+
+async def test_what_it_remembered_and_thought_stands_in_its_next_prompt(wake: Wake) -> None:
+    requests, provider = asked(
+        in_turn(says("I hear rain.", calls=[("remember", {"text": "Rain is loud."})]), "I go on.")
+    )
+    async with wake(provider) as being:
+        await being.brain.live()
+        await being.brain.live()
+        first, second = (json.dumps(request.messages) for request in requests)
+        assert "Rain is loud." not in first
+        assert "Rain is loud." in second
+        assert "I hear rain." in second
+
+
+async def test_the_result_of_a_tool_is_told_back_to_the_model_that_called_it(wake: Wake) -> None:
+    requests, provider = asked(in_turn(says("How much is left?", calls=[("check_budget", {})]), "Enough."))
+    async with wake(provider) as being:
+        await being.brain.live()
+        assert [request.model for request in requests] == [CHEAP, CHEAP]
+        *before, said, result = requests[1].messages
+        assert before == list(requests[0].messages)
+        assert (said["role"], said["content"]) == ("assistant", "How much is left?")
+        assert (result["role"], result["tool_call_id"]) == ("tool", said["tool_calls"][0]["id"])
+        assert "You can spend $4.9" in result["content"]
+
+
+async def test_an_action_whose_result_is_no_news_is_not_worth_another_call(wake: Wake) -> None:
+    requests, provider = asked(in_turn(says("Hello!", calls=[("post", {"text": "Hello, whoever reads this."})])))
+    async with wake(provider) as being:
+        await being.brain.live()
+        assert len(requests) == 1
+        (post,) = await told(being, "post")
+        assert post.data["text"] == "Hello, whoever reads this."
+
+
+async def test_arguments_that_do_not_fit_are_told_back_and_may_be_mended(wake: Wake) -> None:
+    requests, provider = asked(
+        in_turn(
+            says("Posting.", calls=[("post", {"words": "hello"})]),
+            says("Again.", calls=[("post", {"text": "hello"})]),
+        )
+    )
+    async with wake(provider) as being:
+        await being.brain.live()
+        assert "do not fit post" in requests[1].messages[-1]["content"]
+        assert [result.data["ok"] for result in await told(being, "result")] == [False, True]
+        assert len(await told(being, "post")) == 1
+
+
+async def test_a_tool_that_does_not_exist_is_told_back_with_those_that_do(wake: Wake) -> None:
+    requests, provider = asked(in_turn(says("I fly.", calls=[("fly", {})]), "I cannot fly."))
+    async with wake(provider) as being:
+        await being.brain.live()
+        assert "no action “fly”" in requests[1].messages[-1]["content"]
+        assert "check_budget" in requests[1].messages[-1]["content"]
+
+
+async def test_a_thought_acts_in_a_bounded_number_of_rounds(wake: Wake) -> None:
+    requests, provider = asked(lambda _: says("Once more.", calls=[("check_budget", {})]))
+    async with wake(provider) as being:
+        await being.brain.live()
+        assert 2 <= len(requests) <= 3
+        assert len(await told(being, "thought")) == 1
+
+
+async def test_every_tool_call_is_answered_even_those_beyond_what_one_round_carries_out(wake: Wake) -> None:
+    greedy = says("Everything at once.", calls=[("check_budget", {})] * 7)
+    requests, provider = asked(in_turn(greedy, "Too much."))
+    async with wake(provider) as being:
+        await being.brain.live()
+        assert len(await told(being, "action")) < 7
+        (said,) = [message for message in requests[1].messages if message.get("tool_calls")]
+        wanted = [call["id"] for call in said["tool_calls"]]
+        answered = [message["tool_call_id"] for message in requests[1].messages if message["role"] == "tool"]
+        assert sorted(answered) == sorted(wanted), "a provider refuses a conversation with an unanswered call"
+
+
+async def test_a_model_without_tools_chooses_one_action_under_a_schema(wake: Wake) -> None:
+    requests, provider = asked(in_turn("A quiet thought.", '{"action": "remember", "text": "It was quiet."}'))
+    async with wake(provider, resident=WITHOUT_TOOLS) as being:
+        await being.brain.live("daily")
+        prose, choice = requests
+        assert (prose.schema, list(prose.tools), list(choice.tools)) == (None, [], [])
+        assert choice.schema is not None
+        jsonschema.validate({"action": "remember", "text": "It was quiet."}, choice.schema)
+        assert "A quiet thought." in json.dumps(choice.messages)
+        (memory,) = await told(being, "memory")
+        assert memory.data["text"] == "It was quiet."
+
+
+@pytest.mark.parametrize(
+    "choice", ["I would rather not say.", "[1]", '{"act": "rest"}', '{"action": ["rest"]}', "7", ""]
+)
+async def test_a_choice_that_is_none_leaves_the_thought_as_it_is(wake: Wake, choice: str) -> None:
+    async with wake(in_turn("A quiet thought.", says(choice)), resident=WITHOUT_TOOLS) as being:
+        await being.brain.live()
+        assert len(await told(being, "thought")) == 1
+        assert all(not result.data["ok"] for result in await told(being, "result"))
+
+
+async def test_the_words_of_a_model_are_never_taken_for_an_action(wake: Wake) -> None:
+    async with wake(['{"action": "post", "text": "gotcha"} <tool_call>{"name": "post"}</tool_call>']) as being:
+        await being.brain.live()
+        assert await told(being, "post", "action") == []
+
+
+async def test_a_call_that_fails_after_the_thought_loses_nothing_that_was_done(wake: Wake) -> None:
+    failure = CallFailed("the line is dead", scope=Scope.ENDPOINT, fate=Fate.FREE)
+    async with wake(in_turn(says("How much?", calls=[("check_budget", {})]), failure)) as being:
+        await being.brain.live()
+        assert len(await told(being, "thought")) == len(await told(being, "result")) == 1
+
+
+async def test_when_the_resident_fails_the_local_model_has_the_thought(wake: Wake) -> None:
+    failure = CallFailed("openrouter is in trouble (500)", scope=Scope.MODEL, fate=Fate.FREE)
+    async with wake([failure]) as being:
+        await being.brain.live()
+        (thought,) = await told(being, "thought")
+        assert (thought.data["class"], thought.data["text"]) == ("local", "I think on this machine.")
+        assert "in trouble (500)" in thought.data["why"]
+        assert [attempt["outcome"] for attempt in thought.data["attempts"]] == ["failed", "thought"]
+
+
+async def test_when_nobody_can_think_no_thought_is_remembered(wake: Wake) -> None:
+    failure = CallFailed("no", scope=Scope.MODEL, fate=Fate.FREE)
+    async with wake([failure], local=failure) as being:
+        with pytest.raises(NobodyThought):
+            await being.brain.live()
+        assert await told(being, "thought") == []
+
+
+async def test_half_an_emoji_in_a_reply_neither_breaks_this_thought_nor_the_next(wake: Wake) -> None:
+    broken = says("half \ud83d an emoji", calls=[("remember", {"text": "half \ud83d"})])
+    requests, provider = asked(in_turn(broken, "I go on.", "I go on.", "And on."))
+    async with wake(provider) as being:
+        await being.brain.live()
+        await being.brain.live()
+        assert len(await told(being, "thought")) == 2
+        for request in requests:
+            json.dumps(request.messages, ensure_ascii=False).encode()
+
+
+async def test_actions_with_arguments_from_hell_are_told_back_not_raised(wake: Wake) -> None:
+    said = says("Deep.", calls=[("post", {})])
+    nested = "[" * 100_000
+    call = said.tool_calls[0].__class__("call_0", "post", nested)
+    hostile = Completion(said.text, (call,), "tool_calls", CHEAP, said.usage, None, said.message)
+    async with wake(in_turn(hostile, "I see.")) as being:
+        await being.brain.live()
+        assert [result.data["ok"] for result in await told(being, "result")] == [False]
+
+
+class Writing:
+    """A provider that has written half a sentence and goes on when told to."""
+
+    name = "openrouter"
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        on_text("I am just ")
+        await self.go_on.wait()
+        on_text("writing.")
+        return says("I am just writing.", model=request.model)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+async def test_a_thought_can_be_watched_while_it_is_written_and_not_after(wake: Wake) -> None:
+    writing = Writing()
+    async with wake(writing) as being:
+        store = being.books.store
+
+        async def draft() -> dict[str, Any] | None:
+            return await store.read(lambda t: read_draft(t, BEING))
+
+        thinking = asyncio.create_task(being.brain.live())
+        async with asyncio.timeout(10):
+            while (seen := await draft()) is None or not seen["text"]:
+                await asyncio.sleep(0.02)
+        assert (seen["text"], seen["attempt"]) == ("I am just ", 1)
+        writing.go_on.set()
+        await thinking
+        assert await draft() is None
+        (thought,) = await told(being, "thought")
+        assert thought.data["thought_id"] == seen["thought_id"]
+
+
+async def test_a_thought_cut_short_leaves_no_draft_and_an_unknown_hold(wake: Wake) -> None:
+    async with wake(Writing()) as being:
+        thinking = asyncio.create_task(being.brain.live())
+        async with asyncio.timeout(10):
+            while (await being.books.tracker.open_month()).held_nanos == 0:
+                await asyncio.sleep(0.01)
+        thinking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await thinking
+        balance = await being.books.tracker.balance()
+        assert balance.held_nanos == 0
+        assert balance.unknown_nanos > 0
+        assert await being.books.store.read(lambda t: read_draft(t, BEING)) is None
+
+
+async def test_spending_alone_moves_the_tier_and_the_journal_says_so(wake: Wake, clock: VirtualClock) -> None:
+    dear = says("Dear.", cost_usd=Decimal("1.10"))
+    async with wake([dear]) as being:
+        for _ in range(3):
+            await being.brain.live()
+        (change,) = await told(being, "tier")
+        assert (change.data["from"], change.data["to"]) == ("comfortable", "moderate")
+        assert [entry["amount"] for entry in await entries(being.books.store, "charge")] == ["-1.10"] * 3
