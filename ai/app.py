@@ -14,8 +14,10 @@ from ai.actions.registry import Registry
 from ai.brain import Brain
 from ai.clock import Clock, SystemClock, iso, to_ms
 from ai.daemon import Chore, Daemon
+from ai.doorbell import Doorbell
 from ai.economy.credit_tracker import Allowance, CreditTracker
 from ai.economy.governor import Governor
+from ai.economy.reconciler import Reconciler
 from ai.errors import ClockError, InstanceHeld, StoreError
 from ai.life.birth import Birth
 from ai.life.identity import default_identity
@@ -68,9 +70,11 @@ class Being:
 
 
 @asynccontextmanager
-async def open_books(settings: Settings, secrets: vault.Secrets, clock: Clock) -> AsyncIterator[Books]:
+async def open_books(
+    settings: Settings, secrets: vault.Secrets, clock: Clock, *, durable: bool = True
+) -> AsyncIterator[Books]:
     """The store and what keeps its books. Raises StoreMissing and its kin."""
-    store = Store.open(settings.data_dir)
+    store = Store.open(settings.data_dir, durable=durable)
     try:
         journal = Journal(store, clock, settings.being, vault.Redactor(secrets).json)
         allowance = Allowance(settings.monthly_budget_nanos, RESERVE_CAP_NANOS)
@@ -96,6 +100,7 @@ async def open_being(
     providers: Mapping[str, Provider] | None = None,
     *,
     despite_clock: bool = False,
+    durable: bool = True,
 ) -> AsyncIterator[Being]:
     """Take the being's lease, build it over its store, and take it apart again: providers first, the lease last.
 
@@ -109,7 +114,7 @@ async def open_being(
         except InstanceHeld as exc:
             raise InstanceHeld(f"{exc.message} It is {await _holder(settings)}.", hint=exc.hint) from exc
         await asyncio.to_thread(migrate, settings.data_dir, clock)
-        books = await stack.enter_async_context(open_books(settings, secrets, clock))
+        books = await stack.enter_async_context(open_books(settings, secrets, clock, durable=durable))
         books.store.after_commit.append(log.speak)
         if not despite_clock:
             await _check_clock(books.store, settings.being, clock)
@@ -149,7 +154,13 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
 
         return on_failure
 
-    chores: list[Chore] = [BackupKeeper(settings.data_dir, clock, tell("backup")).keep]
+    doorbell = Doorbell(store, books.tracker, clock, being)
+    billers = {name: provider for name, provider in providers.items() if isinstance(provider, OpenAICompatible)}
+    chores: list[Chore] = [
+        lambda: doorbell.keep(daemon.wake),
+        BackupKeeper(settings.data_dir, clock, tell("backup")).keep,
+        Reconciler(books.tracker, billers, clock, tell("reconciler")).keep,
+    ]
     source = providers.get(settings.llm_provider)
     if isinstance(source, OpenAICompatible):
         refresher = Refresher(books.catalogue, source, clock, tell("catalogue"))

@@ -35,11 +35,12 @@ class SystemClock:
 
 
 class VirtualClock:
-    """Time that passes only when somebody sleeps, or moves it by hand."""
+    """Time that passes only when somebody moves it: `advance` wakes whoever slept until then."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start
         self._elapsed_s = 0.0
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
         return self._now
@@ -48,13 +49,18 @@ class VirtualClock:
         return self._elapsed_s
 
     async def sleep(self, seconds: float) -> None:
-        self.advance(seconds)
-        await asyncio.sleep(0)
+        waking: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self._elapsed_s + seconds, waking))
+        await waking
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass; a negative number sets the wall clock back, as an operator can."""
         self._now += timedelta(seconds=seconds)
         self._elapsed_s += max(0.0, seconds)
+        for until_s, waking in self._sleepers:
+            if until_s <= self._elapsed_s and not waking.done():
+                waking.set_result(None)
+        self._sleepers = [sleeper for sleeper in self._sleepers if not sleeper[1].done()]
 
 
 def to_ms(moment: datetime) -> int:

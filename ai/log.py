@@ -34,7 +34,7 @@ def set_up(log_format: str, redactor: Redactor, stream: TextIO | None = None) ->
 
 def speak(events: list[Event]) -> None:
     """Log what was just committed to the journal, in the first system's voice."""
-    for event in events:
+    for event in events if logger.isEnabledFor(logging.INFO) else ():
         for line in voice.lines(event):
             logger.info(line, extra={"event": event.as_json()})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 JOB = "next-thought"
 
@@ -22,13 +22,14 @@ class SchedulerTimer:
     cancel a running coroutine."""
 
     def __init__(self) -> None:
-        from apscheduler.schedulers.asyncio import AsyncIOScheduler  # heavy: commands that only look never load it
-
-        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._scheduler: Any = None
 
     def arm(self, at: datetime, ring: Callable[[], Awaitable[None]]) -> None:
         """Ring at `at`; a moment that has passed rings at once (misfire_grace_time=None: late is not never)."""
-        if not self._scheduler.running:
+        if self._scheduler is None:
+            from apscheduler.schedulers.asyncio import AsyncIOScheduler  # loaded after the first thought, not before
+
+            self._scheduler = AsyncIOScheduler(timezone="UTC")
             self._scheduler.start()
         self._scheduler.add_job(
             ring, "date", run_date=at, id=JOB, replace_existing=True, misfire_grace_time=None, max_instances=1
@@ -36,5 +37,5 @@ class SchedulerTimer:
 
     def stop(self) -> None:
         """Ring no more."""
-        if self._scheduler.running:
+        if self._scheduler is not None:
             self._scheduler.shutdown(wait=False)

@@ -73,6 +73,9 @@ _VOICES: dict[str, Say] = {
     "tier": lambda data: [f"[BUDGET] 🎚️  {data['from']} → {data['to']}"],
     "model": lambda data: [f"[BRAIN] 🔀 Resident model: {data['to']} (by {data['by']}: {data['reason']})"],
     "topup": lambda data: [f"[BUDGET] 💰 Topped up by ${data['amount']} {data['note']}".rstrip()],
+    "hibernation": lambda data: [f"[BRAIN] 💤 Hibernating: {data['reason']}"],
+    "revival": lambda data: [f"[BRAIN] 🌅 Awake again: {data['reason']}"],
+    "death": lambda data: [f"[BRAIN] 🪦 Dead. Cause: {data['cause']}"],
     "failure": lambda data: [f"[BRAIN] ⚠️  {data['where']}: {data['error']}"],
     "note": lambda data: [f"[NOTE] {data['text']}"],
 }

@@ -40,12 +40,14 @@ class CallFailed(ModelFailure):
         hint: str = "",
         usage: Usage | None = None,
         generation_id: str | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.scope = scope
         self.fate = fate
         self.usage = usage
         self.generation_id = generation_id
+        self.status = status
 
 
 # Facts: OpenRouter's documented statuses. Anything else with an error status is the model's own trouble.
@@ -83,7 +85,7 @@ def from_error(provider: str, status: int, body: Any) -> CallFailed:
         if status == known_status and words in str(body).lower():
             scope, what = known_scope, known_what
     detail = f": {said}" if said else ""
-    return CallFailed(f"{provider} {what} ({status}{detail})", scope=scope, fate=Fate.FREE)
+    return CallFailed(f"{provider} {what} ({status}{detail})", scope=scope, fate=Fate.FREE, status=status)
 
 
 def error_message(body: Any) -> str:

@@ -7,7 +7,9 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
@@ -79,6 +81,19 @@ class OpenAICompatible:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+    async def cost_of(self, generation_id: str) -> Decimal | None:
+        """US dollars that one call cost (GET /generation), None while the answer is 404: it takes a while."""
+        try:
+            record = (await self._get(f"generation?id={quote(generation_id)}"))["data"]
+            return Decimal(str(record["total_cost"]))
+        except CallFailed as exc:
+            if exc.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        except (ArithmeticError, LookupError, TypeError) as exc:
+            what = f"{self.name} did not say what {generation_id} cost"
+            raise CallFailed(what, scope=Scope.ENDPOINT, fate=Fate.FREE) from exc
 
     async def _get(self, path: str) -> Any:
         async with self._translated(Reply(self.name, "")), asyncio.timeout(self._timeout_s):

@@ -35,26 +35,29 @@ BUSY_TIMEOUT_MS = 30_000  # many processes may share one account; a lock is wait
 class Store:
     """One open store. Build it with `Store.open`; `close` it when done."""
 
-    def __init__(self, path: Path, *, readonly: bool) -> None:
+    def __init__(self, path: Path, *, readonly: bool, durable: bool) -> None:
         self.path = path
         self.after_commit: list[Callable[[list[Any]], None]] = []
         self._closed = False
         self.commits = 0  # durable transactions so far
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._connections: dict[Engine, Connection] = {}
+        full = "FULL" if durable else "OFF"
         self._reader = _engine(path, "BEGIN", {"query_only": "ON"})
-        self._writer = _engine(path, "BEGIN IMMEDIATE", {"query_only": readonly, "synchronous": "FULL"})
+        self._writer = _engine(path, "BEGIN IMMEDIATE", {"query_only": readonly, "synchronous": full})
         self._jotter = _engine(path, "BEGIN IMMEDIATE", {"query_only": readonly, "synchronous": "NORMAL"})
 
     @classmethod
-    def open(cls, data_dir: Path, *, readonly: bool = False) -> Store:
+    def open(cls, data_dir: Path, *, readonly: bool = False, durable: bool = True) -> Store:
         """Open the store in `data_dir`; it must exist and be of this version.
+
+        `durable` False does not wait for the disk: only for a store that is thrown away.
 
         Raises StoreMissing, StoreOlder or StoreNewer; `migrate` makes a new or an older one usable.
         """
         path = data_dir / FILE_NAME
         check_version(path)
-        return cls(path, readonly=readonly)
+        return cls(path, readonly=readonly, durable=durable)
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in one durable transaction; what it raises rolls it back and is raised here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,9 +125,12 @@ def count_events(transaction: Transaction, being: str, kind: str, since_ms: int)
     return transaction.execute(select(func.count()).where(matching)).scalar_one()
 
 
-def newest_number(transaction: Transaction, being: str) -> int:
-    """The number of the newest event, 0 when there is none."""
-    return transaction.execute(select(func.max(journal.c.id)).where(journal.c.being == being)).scalar() or 0
+def newest_number(transaction: Transaction, being: str, kinds: Sequence[str] = ()) -> int:
+    """The number of the newest event (of these kinds, if any are given), 0 when there is none."""
+    newest = select(func.max(journal.c.id)).where(journal.c.being == being)
+    if kinds:
+        newest = newest.where(journal.c.kind.in_(kinds))
+    return transaction.execute(newest).scalar() or 0
 
 
 def _matching(being: str, kind: str | None, query: str | None, keeper: bool) -> Any:

@@ -1,0 +1,36 @@
+"""Somebody at the door: a top-up or a message from another process, or the month that turns, wakes the being."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ai.clock import Clock
+from ai.economy.credit_tracker import CreditTracker
+from ai.store.engine import Store
+from ai.store.journal import newest_number
+
+LOOK_EVERY_S = 1.0
+WAKING = ("topup", "message")
+
+
+class Doorbell:
+    """Looks every second, and rings when a thought should not wait for the timer."""
+
+    def __init__(self, store: Store, tracker: CreditTracker, clock: Clock, being: str) -> None:
+        self._store = store
+        self._tracker = tracker
+        self._clock = clock
+        self._being = being
+
+    async def keep(self, ring: Callable[[], None]) -> None:
+        """Look for ever. Turning the month is done here too, so that it happens on time and not at some thought."""
+        month, newest = (await self._tracker.open_month()).month, await self._newest()
+        while True:
+            await self._clock.sleep(LOOK_EVERY_S)
+            month_now, newest_now = (await self._tracker.open_month()).month, await self._newest()
+            if (month_now, newest_now) != (month, newest):
+                month, newest = month_now, newest_now
+                ring()
+
+    async def _newest(self) -> int:
+        return await self._store.read(lambda t: newest_number(t, self._being, WAKING))
