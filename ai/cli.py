@@ -22,6 +22,7 @@ COMMANDS = {
     "adjust": "ai.commands.money",
     "models": "ai.commands.choosing",
     "switch": "ai.commands.choosing",
+    "simulate": "ai.commands.simulating",
     "doctor": "ai.commands.mending",
     "backup": "ai.commands.mending",
     "restore": "ai.commands.mending",

@@ -23,6 +23,8 @@ class Registry:
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
         self._actions = {action.name: action for action in _discover()}
+        self._tools = [Tool(action.name, action.summary, _parameters(action)) for action in self._actions.values()]
+        self._schema = {"oneOf": [_choice(action) for action in self._actions.values() if action.small]}
 
     @property
     def names(self) -> list[str]:
@@ -31,11 +33,11 @@ class Registry:
 
     def tools(self) -> Sequence[Tool]:
         """Every action as a tool, for models that call tools themselves."""
-        return [Tool(action.name, action.summary, _parameters(action)) for action in self._actions.values()]
+        return self._tools
 
     def schema(self) -> Mapping[str, Any]:
         """A JSON schema of exactly one action with its arguments, for models that need their hand led."""
-        return {"oneOf": [_choice(action) for action in self._actions.values() if action.small]}
+        return self._schema
 
     def menu(self) -> str:
         """The same choice in words, one line an action."""

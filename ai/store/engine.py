@@ -42,6 +42,7 @@ class Store:
         self.commits = 0  # durable transactions so far
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._connections: dict[Engine, Connection] = {}
+        self._inline = not durable  # a store that is thrown away needs no thread to wait for the disk in
         full = "FULL" if durable else "OFF"
         self._reader = _engine(path, "BEGIN", {"query_only": "ON"})
         self._writer = _engine(path, "BEGIN IMMEDIATE", {"query_only": readonly, "synchronous": full})
@@ -75,7 +76,7 @@ class Store:
         """Finish what runs and close the file; the last process to do so folds the WAL back into it."""
         if not self._closed:
             self._closed = True
-            self._executor.submit(self._disconnect)
+            self._disconnect() if self._inline else self._executor.submit(self._disconnect)
             self._executor.shutdown(wait=True)
 
     def _disconnect(self) -> None:
@@ -83,13 +84,15 @@ class Store:
             connection.close()
 
     async def _run(self, engine: Engine, work: Work[T]) -> T:
+        if self._inline:
+            return self._transact(engine, work)
         future = self._executor.submit(self._transact, engine, work)
         return await _to_its_end(future)
 
     def _transact(self, engine: Engine, work: Work[T]) -> T:
         try:
             connection = self._connections.get(engine)
-            if connection is None:  # opened here, because a sqlite3 connection belongs to its thread
+            if connection is None:  # opened at its first use, and kept
                 connection = self._connections[engine] = engine.connect()
             events: list[Any] = []
             connection.info["events"] = events
@@ -109,7 +112,7 @@ def _engine(path: Path, begin: str, pragmas: Mapping[str, object]) -> Engine:
         f"sqlite:///{path}",
         json_serializer=partial(json.dumps, ensure_ascii=False),  # so that a search finds what was said
         poolclass=NullPool,  # one long-lived connection each, held by the Store itself
-        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
     )
 
     @event.listens_for(engine, "connect")
