@@ -16,10 +16,11 @@ from ai.clock import Clock, SystemClock, to_ms
 from ai.economy.account import Charge
 from ai.economy.credit_tracker import Allowance, CreditTracker
 from ai.economy.money import parse_usd
-from ai.store.engine import FILE_NAME, Store
+from ai.store.engine import Store
 from ai.store.journal import Event, Journal
 from ai.store.migrate import migrate
 from ai.store.schema import beings, drafts, heartbeats, lives
+from ai.store.versions import FILE_NAME
 
 BEING = "genesis"
 
