@@ -55,7 +55,7 @@ def compose(moment: Moment) -> list[Message]:
     """The messages of a thought for a model of ordinary size."""
     lines = []
     if moment.memories:
-        lines += ["What you chose to remember:", *(f"- {memory}" for memory in moment.memories)]
+        lines += ["What you chose to remember:", *(f"- {_one_line(memory)}" for memory in moment.memories)]
     if moment.thoughts:
         lines += ["Your last thoughts, oldest first:", *(f"- {_one_line(thought)}" for thought in moment.thoughts)]
     lines += [*_circumstances(moment), *moment.news, *_urged(moment), "Think."]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -35,6 +36,13 @@ def _nanos(value: Any) -> Any:
         raise ValueError(exc.message) from exc
 
 
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("no http address")
+    return value
+
+
 def _local_model(value: Any) -> Any:
     return None if isinstance(value, str) and value.lower() == "none" else value
 
@@ -59,12 +67,11 @@ class Settings(BaseModel):
         alias="LLM_PROVIDER",
         description="whose models think; openrouter when its key is there, else local",
     )
-    llm_timeout_s: float = Field(90.0, alias="LLM_TIMEOUT_SECONDS", gt=0, description="longest one attempt may take")
-    openrouter_base_url: str = Field(
-        "https://openrouter.ai/api/v1",
-        alias="OPENROUTER_BASE_URL",
-        pattern=r"^https?://",
-        description="its address",
+    llm_timeout_s: float = Field(
+        90.0, alias="LLM_TIMEOUT_SECONDS", gt=0, le=86_400, description="longest one attempt may take"
+    )
+    openrouter_base_url: Annotated[str, AfterValidator(_address)] = Field(
+        "https://openrouter.ai/api/v1", alias="OPENROUTER_BASE_URL", description="its address"
     )
     openrouter_default_model: str | None = Field(
         None, alias="OPENROUTER_DEFAULT_MODEL", description="the first resident model; a free one by default"
@@ -86,8 +93,10 @@ class Settings(BaseModel):
 
 def environment(dotenv: Path = Path(".env")) -> dict[str, str]:
     """The process's environment over what `.env` says; an empty value is an absent one."""
-    merged = {**dotenv_values(dotenv, interpolate=False), **os.environ}
-    return {name: value for name, value in merged.items() if value and value.strip()}
+    merged: dict[str, str] = {}
+    for source in (dotenv_values(dotenv, interpolate=False), os.environ):
+        merged |= {name: value for name, value in source.items() if value and value.strip()}
+    return merged
 
 
 def load(environ: Mapping[str, str] | None = None) -> tuple[Settings, vault.Secrets]:

@@ -87,6 +87,11 @@ def _spoken(arguments: Any) -> str:
     return " | ".join(f"{name}: {value}" for name, value in arguments.items())
 
 
+# Control characters, surrogates, line and paragraph separators, and invisible marks that turn text around.
+BREAKING = ("Cc", "Cs", "Zl", "Zp", "Cf")
+JOINER = "\u200d"  # invisible too, but it makes one emoji of several
+
+
 def _whole(line: str) -> str:
-    """One event is one line, whatever a model wrote: newlines and terminal escapes become spaces."""
-    return "".join(" " if unicodedata.category(char) == "Cc" else char for char in line).rstrip()
+    """One event is one line, whatever a model wrote: nothing in it breaks the line or speaks to the terminal."""
+    return "".join(" " if char != JOINER and unicodedata.category(char) in BREAKING else char for char in line).rstrip()

@@ -5,30 +5,36 @@ Prices stay decimals per token; only a total is rounded, once, up.
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
+import re
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
 from ai.errors import MoneyError
 
 NANOS_PER_USD = 1_000_000_000
+DECIMALS = 9
 LARGEST_NANOS = 1_000_000_000 * NANOS_PER_USD  # a billion dollars: beyond it somebody mistyped
+
+
+AMOUNT = re.compile(r"([+-]?)\$?(\d{0,10})(?:\.(\d*))?")
+EXAMPLE = "Write US dollars, for example 5.00."
 
 
 def parse_usd(text: str) -> int:
     """Nano-dollars of a decimal string such as "5", "5.00" or "$3.2041".
 
-    Raises MoneyError for anything that is not a finite amount with at most nine decimals.
+    Raises MoneyError for anything that is not a plain amount with at most nine decimals.
     """
-    cleaned = text.strip().removeprefix("$").replace("_", "")
-    try:
-        amount = Decimal(cleaned)
-    except InvalidOperation as exc:
-        raise MoneyError(f"“{text}” is not an amount of money.", hint="Write US dollars, for example 5.00.") from exc
-    if not amount.is_finite() or abs(amount) * NANOS_PER_USD > LARGEST_NANOS:
-        raise MoneyError(f"“{text}” is not an amount anyone could pay.", hint="Write US dollars, for example 5.00.")
-    nanos = amount * NANOS_PER_USD
-    if nanos != nanos.to_integral_value():
+    match = AMOUNT.fullmatch(text.strip().replace("_", ""))
+    sign, whole, decimals = match.groups(default="") if match else ("", "", "")
+    if not whole and not decimals:
+        raise MoneyError(f"“{text}” is not an amount of money.", hint=EXAMPLE)
+    decimals = decimals.rstrip("0")
+    if len(decimals) > DECIMALS:
         raise MoneyError(f"“{text}” has more than nine decimals.", hint="A nano-dollar is the smallest amount.")
-    return int(nanos)
+    nanos = int(whole or "0") * NANOS_PER_USD + int(decimals.ljust(DECIMALS, "0") or "0")
+    if nanos > LARGEST_NANOS:
+        raise MoneyError(f"“{text}” is not an amount anyone could pay.", hint=EXAMPLE)
+    return -nanos if sign == "-" else nanos
 
 
 def round_up(amount_usd: Decimal) -> int:
@@ -47,4 +53,4 @@ def short(nanos: int, decimals: int = 2) -> str:
     """A rounded string for people's eyes ("$5.00"); never parsed, never summed."""
     step = Decimal(1).scaleb(-decimals)
     rounded = (Decimal(nanos) / NANOS_PER_USD).quantize(step, rounding=ROUND_HALF_UP)
-    return f"-${-rounded}" if rounded < 0 else f"${rounded}"
+    return f"-${-rounded}" if rounded < 0 else f"${abs(rounded)}"

@@ -27,6 +27,7 @@ class Catalogue:
         self._clock = clock
         self._being = being
         self._provider = provider
+        self._remote = provider != "local"
         self._local = local
         self._models: dict[str, ModelInfo] = {}
 
@@ -92,21 +93,24 @@ class Catalogue:
         return min(costs, default=0)
 
     def _fill(self, raw: Iterable[Mapping[str, Any]]) -> None:
-        models = [_parse(entry, self._provider) for entry in raw] if self._provider != "local" else []
+        models = [model for entry in raw if (model := _parse(entry, self._provider))] if self._remote else []
         if self._local is not None:
             models.append(self._local)
         self._models = {model.id: model for model in models}
 
 
-def _parse(entry: Mapping[str, Any], provider: str) -> ModelInfo:
-    """A model from one entry of OpenRouter's GET /models (its OpenAPI, schema `Model`)."""
-    supported = entry.get("supported_parameters") or []
+def _parse(entry: Any, provider: str) -> ModelInfo | None:
+    """A model from one entry of OpenRouter's GET /models (its OpenAPI, schema `Model`); None if it makes no sense."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str):
+        return None
+    supported, pricing, context = (entry.get(key) for key in ("supported_parameters", "pricing", "context_length"))
+    supported = supported if isinstance(supported, list) else []
     return ModelInfo(
         id=entry["id"],
         name=str(entry.get("name") or entry["id"]).split(": ")[-1].removesuffix(" (free)"),
         provider=provider,
-        price=_price(entry["id"], entry.get("pricing") or {}),
-        context_tokens=entry.get("context_length") or 4096,
+        price=_price(entry["id"], pricing if isinstance(pricing, Mapping) else {}),
+        context_tokens=context if isinstance(context, int) and context > 0 else 4096,
         supports_tools="tools" in supported,
         reasons="reasoning" in supported,
     )

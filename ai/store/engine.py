@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
@@ -109,7 +109,7 @@ class Store:
 
 def _engine(path: Path, begin: str, pragmas: Mapping[str, object]) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),
         json_serializer=partial(json.dumps, ensure_ascii=False),  # so that a search finds what was said
         poolclass=NullPool,  # one long-lived connection each, held by the Store itself
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 
 from alembic import context
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import URL, Connection, create_engine, event
 
 from ai.store.schema import metadata
 
 engine = create_engine(
-    f"sqlite:///{context.config.attributes['path']}", connect_args={"isolation_level": None, "timeout": 30}
+    URL.create("sqlite", database=str(context.config.attributes["path"])),
+    connect_args={"isolation_level": None, "timeout": 30},
 )
 
 
