@@ -164,8 +164,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
     source = providers.get(settings.llm_provider)
     if isinstance(source, OpenAICompatible):
         refresher = Refresher(books.catalogue, source, clock, tell("catalogue"))
-        life = await books.lifecycle.current()
-        await refresher.ensure((life.resident_model if life else None) or default_model(settings))
+        await refresher.ensure(await books.lifecycle.resident() or default_model(settings))
         chores.append(refresher.keep)
     daemon = Daemon(brain, Pulse(store, clock, being), SchedulerTimer(), clock, tell("thought"), chores)
     return Being(default_identity(being).name, books, Birth(books.lifecycle, timeline, being), brain, daemon)

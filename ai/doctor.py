@@ -152,11 +152,10 @@ async def _paid_word(chosen: Settings, secrets: vault.Secrets, clock: Clock) -> 
     providers = make_providers(chosen, secrets)
     try:
         async with open_books(chosen, secrets, clock) as books:
-            life = await books.lifecycle.current()
             question = Question(
                 purpose="doctor",
                 thought_id="doctor",
-                wanted=(life.resident_model if life else None) or default_model(chosen),
+                wanted=await books.lifecycle.resident() or default_model(chosen),
                 classes=CLASSES,
                 reply_cap_tokens=16,
                 compose=lambda _: ONE_WORD,

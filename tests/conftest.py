@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 
 import vault
 import vault.loader
@@ -19,6 +21,11 @@ from ai.store.engine import Store
 from ai.store.journal import Journal
 from tests.openrouter_server import OpenRouterServer
 from tests.parts import BEING, FREE, GRANT, NOON, RESERVE, fresh_store
+
+# Tests run in folders of their own, so hypothesis is told where to keep what it works out; a busy machine is no bug.
+set_hypothesis_home_dir(str(Path(__file__).resolve().parents[1] / ".hypothesis"))
+hypothesis.settings.register_profile("alive", deadline=None)
+hypothesis.settings.load_profile("alive")
 
 A_DAY_S = 86_401
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

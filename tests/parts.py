@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import inspect
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,11 +24,12 @@ from ai.economy.statement import audit, entry_json, ledger
 from ai.llm.base import Message, Tool
 from ai.llm.question import Question
 from ai.models.model_config import CLASSES, ModelInfo
-from ai.store.engine import FILE_NAME, Store
+from ai.store.engine import Store
 from ai.store.journal import Event, read_events
 from ai.store.migrate import migrate
 from ai.store.schema import holds
 
+FILE_NAME = "alive.db"
 BEING = "genesis"
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 GRANT = parse_usd("5.00")
@@ -129,7 +132,7 @@ def parrot(
     status: int, body: bytes, headers: Mapping[str, str] | None = None, *, echo_authorization: bool = False
 ) -> Iterator[Parrot]:
     """Answer every request with this. `echo_authorization` puts the request's key in place of `{key}`."""
-    headers = {"Content-Type": "application/json"} | dict(headers or {})
+    sent = {"Content-Type": "application/json"} | dict(headers or {})
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -141,7 +144,7 @@ def parrot(
             key = self.headers.get("authorization", "").removeprefix("Bearer ").encode()
             said = body.replace(b"{key}", key) if echo_authorization else body
             self.send_response(status)
-            for name, value in headers.items():
+            for name, value in sent.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
@@ -161,3 +164,13 @@ def parrot(
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+async def until(happened: Callable[[], Any], timeout_s: float = 10.0) -> None:
+    """Let the event loop run until something is true; a coroutine's answer is waited for."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            answer = happened()
+            if await answer if inspect.isawaitable(answer) else answer:
+                return
+            await asyncio.sleep(0.002)

@@ -21,7 +21,7 @@ from ai.llm.scripted import Line, Scripted, says
 from ai.store.journal import Event
 from ai.store.state import read_draft, read_state
 from tests.conftest import MakeSettings
-from tests.parts import BEING, CHEAP, entries, events
+from tests.parts import BEING, CHEAP, entries, events, until
 
 WITHOUT_TOOLS = "meta-llama/llama-3.2-3b-instruct:free"
 
@@ -34,7 +34,7 @@ def wake(settings: MakeSettings, clock: VirtualClock) -> Wake:
 
     @asynccontextmanager
     async def wake(
-        script: Provider | Iterable[Line] | Callable[[CompletionRequest], Line],
+        script: Scripted | Writing | Iterable[Line] | Callable[[CompletionRequest], Line],
         *,
         resident: str = CHEAP,
         local: Line = "I think on this machine.",
@@ -42,11 +42,8 @@ def wake(settings: MakeSettings, clock: VirtualClock) -> Wake:
         chosen, secrets = settings(
             LLM_PROVIDER="openrouter", OPENROUTER_API_KEY="sk-or-v1-nobody", OPENROUTER_DEFAULT_MODEL=resident
         )
-        openrouter = script if hasattr(script, "complete") else Scripted(script, name="openrouter")  # type: ignore[arg-type]  # what is no provider is a script
-        providers: dict[str, Provider] = {
-            "openrouter": openrouter,
-            "local": Scripted([local], name="local"),
-        }
+        mind = script if isinstance(script, Scripted | Writing) else Scripted(script, name="openrouter")
+        providers: dict[str, Provider] = {"openrouter": mind, "local": Scripted([local], name="local")}
         async with open_being(chosen, secrets, clock, providers) as being:
             await being.birth.ensure()
             yield being
@@ -285,9 +282,14 @@ async def test_a_thought_can_be_watched_while_it_is_written_and_not_after(wake: 
             return await store.read(lambda t: read_draft(t, BEING))
 
         thinking = asyncio.create_task(being.brain.live())
-        async with asyncio.timeout(10):
-            while (seen := await draft()) is None or not seen["text"]:
-                await asyncio.sleep(0.02)
+
+        async def has_text() -> bool:
+            seen = await draft()
+            return seen is not None and bool(seen["text"])
+
+        await until(has_text)
+        seen = await draft()
+        assert seen is not None
         assert (seen["text"], seen["attempt"]) == ("I am just ", 1)
         writing.go_on.set()
         await thinking
@@ -299,9 +301,11 @@ async def test_a_thought_can_be_watched_while_it_is_written_and_not_after(wake: 
 async def test_a_thought_cut_short_leaves_no_draft_and_an_unknown_hold(wake: Wake) -> None:
     async with wake(Writing()) as being:
         thinking = asyncio.create_task(being.brain.live())
-        async with asyncio.timeout(10):
-            while (await being.books.tracker.open_month()).held_nanos == 0:
-                await asyncio.sleep(0.01)
+
+        async def is_held() -> bool:
+            return (await being.books.tracker.open_month()).held_nanos > 0
+
+        await until(is_held)
         thinking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await thinking

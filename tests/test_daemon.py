@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -17,7 +19,7 @@ from ai.llm.base import Completion, CompletionRequest, OnText
 from ai.llm.scripted import Scripted
 from ai.moment import Plan
 from tests.conftest import MakeSettings
-from tests.parts import CHEAP, NOON, hold_states
+from tests.parts import CHEAP, NOON, hold_states, until
 
 PATIENCE_S = 10.0
 INTERVAL_S = 600.0
@@ -54,7 +56,7 @@ class HandBrain:
         self.may_end.set()
         self._failures = list(failures)
 
-    async def live(self, kind: str = "daily") -> Plan:
+    async def live(self, kind: str | None = None) -> Plan:
         self.begun += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -65,7 +67,7 @@ class HandBrain:
         finally:
             self.at_once -= 1
         self.done += 1
-        return Plan(kind or "daily", "m", "", ("local",), 100, INTERVAL_S, 8)
+        return cast(Plan, SimpleNamespace(interval_s=INTERVAL_S))  # all that a daemon asks of a plan
 
 
 class NotedPulse:
@@ -107,11 +109,6 @@ class Running:
     async def heard(self, exc: Exception) -> None:
         self.failures.append(exc)
 
-    async def until(self, happened: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not happened():
-                await asyncio.sleep(0.001)
-
 
 @asynccontextmanager
 async def running(brain: HandBrain) -> AsyncIterator[Running]:
@@ -129,45 +126,45 @@ async def running(brain: HandBrain) -> AsyncIterator[Running]:
 
 async def test_the_first_thought_comes_at_once_and_the_next_after_the_interval() -> None:
     async with running(HandBrain()) as here:
-        await here.until(lambda: here.timer.armed_at is not None)
+        await until(lambda: here.timer.armed_at is not None)
         assert here.brain.done == 1
         assert here.timer.armed_at == NOON + timedelta(seconds=INTERVAL_S)
-        await here.until(lambda: here.pulse.next_at == here.timer.armed_at)
+        await until(lambda: here.pulse.next_at == here.timer.armed_at)
         await here.timer.ring()
-        await here.until(lambda: here.brain.done == 2)
+        await until(lambda: here.brain.done == 2)
 
 
 async def test_the_interval_counts_from_the_beginning_of_a_thought_and_never_lies_in_the_past() -> None:
     brain = HandBrain()
     brain.may_end.clear()
     async with running(brain) as here:
-        await here.until(lambda: brain.begun == 1)
+        await until(lambda: brain.begun == 1)
         here.clock.advance(90)
         brain.may_end.set()
-        await here.until(lambda: here.timer.armed_at is not None)
+        await until(lambda: here.timer.armed_at is not None)
         assert here.timer.armed_at == NOON + timedelta(seconds=INTERVAL_S)
 
         brain.may_end.clear()
         await here.timer.ring()
-        await here.until(lambda: brain.begun == 2)
+        await until(lambda: brain.begun == 2)
         here.clock.advance(10 * INTERVAL_S)
         brain.may_end.set()
-        await here.until(lambda: brain.done == 2 and here.timer.armed_at == here.clock.now())
+        await until(lambda: brain.done == 2 and here.timer.armed_at == here.clock.now())
 
 
 async def test_ticks_missed_during_a_long_thought_are_merged_into_one_and_thoughts_never_overlap() -> None:
     brain = HandBrain()
     async with running(brain) as here:
-        await here.until(lambda: here.timer.armed_at is not None)
+        await until(lambda: here.timer.armed_at is not None)
         brain.may_end.clear()
         await here.timer.ring()
-        await here.until(lambda: brain.begun == 2)
+        await until(lambda: brain.begun == 2)
         for _ in range(5):
             await here.timer.ring()
         await asyncio.sleep(0.02)
         assert brain.begun == 2
         brain.may_end.set()
-        await here.until(lambda: brain.done == 3)
+        await until(lambda: brain.done == 3)
         await asyncio.sleep(0.02)
         assert (brain.begun, brain.most_at_once) == (3, 1)
 
@@ -175,12 +172,12 @@ async def test_ticks_missed_during_a_long_thought_are_merged_into_one_and_though
 @pytest.mark.parametrize("failure", [NobodyThought("No model could think."), RuntimeError("a bug of ours")])
 async def test_a_failing_thought_is_told_and_stops_nothing(failure: Exception) -> None:
     async with running(HandBrain(failure)) as here:
-        await here.until(lambda: here.timer.armed_at is not None)
+        await until(lambda: here.timer.armed_at is not None)
         assert here.failures == [failure]
         beats = here.pulse.beats
-        await here.until(lambda: here.pulse.beats > beats)
+        await until(lambda: here.pulse.beats > beats)
         await here.timer.ring()
-        await here.until(lambda: here.brain.done == 1)
+        await until(lambda: here.brain.done == 1)
 
 
 async def test_books_that_cannot_be_written_end_it_rather_than_letting_it_pretend() -> None:
@@ -195,19 +192,19 @@ async def test_it_is_seen_thinking_while_it_thinks_and_resting_after() -> None:
     brain = HandBrain()
     brain.may_end.clear()
     async with running(brain) as here:
-        await here.until(lambda: brain.begun == 1)
+        await until(lambda: brain.begun == 1)
         assert here.pulse.is_thinking
         brain.may_end.set()
-        await here.until(lambda: not here.pulse.is_thinking)
+        await until(lambda: not here.pulse.is_thinking)
 
 
 async def test_a_thought_under_way_may_finish_when_it_is_asked_to_stop() -> None:
     brain = HandBrain()
     brain.may_end.clear()
     async with running(brain) as here:
-        await here.until(lambda: brain.begun == 1)
+        await until(lambda: brain.begun == 1)
         here.stop.set()
-        await here.until(lambda: here.timer.stopped)
+        await until(lambda: here.timer.stopped)
         brain.may_end.set()
     assert brain.done == 1
     assert here.pulse.next_at is None
@@ -215,9 +212,9 @@ async def test_a_thought_under_way_may_finish_when_it_is_asked_to_stop() -> None
 
 async def test_it_stops_at_once_when_nothing_is_under_way() -> None:
     async with running(HandBrain()) as here:
-        await here.until(lambda: here.timer.armed_at is not None)
+        await until(lambda: here.timer.armed_at is not None)
         here.stop.set()
-        await here.until(lambda: here.timer.stopped)
+        await until(lambda: here.timer.stopped)
     assert here.brain.begun == 1
 
 

@@ -53,7 +53,7 @@ def switch(model: str) -> None:
 async def _tier_and_resident(books: Books, chosen: Settings) -> tuple[Tier, str]:
     life = await books.lifecycle.current()
     tier = BY_NAME[life.tier] if life and life.tier else COMFORTABLE
-    return tier, (life.resident_model if life else None) or default_model(chosen)
+    return tier, await books.lifecycle.resident() or default_model(chosen)
 
 
 def _as_json(model: ModelInfo, tier: Tier, resident: str) -> dict[str, object]:

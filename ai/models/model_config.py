@@ -64,4 +64,4 @@ class ModelInfo:
 
 def local_model(name: str = "SmolLM2 135M", model_id: str = LOCAL_MODEL_ID) -> ModelInfo:
     """The model on this machine: free, always there, without tools."""
-    return ModelInfo(model_id, name, "local", FREE, 4096, supports_tools=False, reply_cap_tokens=LOCAL_REPLY_CAP_TOKENS)
+    return ModelInfo(model_id, name, "local", FREE, 2048, supports_tools=False, reply_cap_tokens=LOCAL_REPLY_CAP_TOKENS)

@@ -1,0 +1,368 @@
+"""The line of models: hold, call, settle; a failing provider costs an attempt, never the thought."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from ai.clock import VirtualClock
+from ai.economy.credit_tracker import CreditTracker
+from ai.economy.money import parse_usd
+from ai.errors import NobodyThought
+from ai.llm.base import Completion, CompletionRequest, OnText, Provider
+from ai.llm.failures import CallFailed, Fate, Scope
+from ai.llm.openai_compatible import OpenAICompatible
+from ai.llm.question import Answer, Question
+from ai.llm.router import Router
+from ai.llm.scripted import Script, Scripted, says
+from ai.models.catalogue import Catalogue
+from ai.models.model_config import local_model
+from ai.store.engine import Store
+from tests.openrouter_server import FAULTS, SLOW_FAULTS, Kind, OpenRouterServer
+from tests.parts import (
+    BEING,
+    CHEAP,
+    FREE,
+    GRANT,
+    LOCAL,
+    PREMIUM,
+    RESERVE,
+    entries,
+    hold,
+    hold_states,
+    imbalance,
+    question,
+    until,
+)
+
+TIMEOUT_S = 5.0
+REFUSALS = sorted(name for name, fault in FAULTS.items() if fault.kind is Kind.ANSWER)
+PAID = ("meta-llama/llama-3.2-3b-instruct", "liquid/lfm2-8b-a1b", CHEAP, PREMIUM, "perplexity/sonar")
+
+
+class Line:
+    """A router over real parts: the loopback OpenRouter and, last in line, a scripted local model."""
+
+    def __init__(
+        self, server: OpenRouterServer, store: Store, tracker: CreditTracker, clock: VirtualClock, local: Scripted
+    ) -> None:
+        self.store = store
+        self.tracker = tracker
+        self.local = local
+        self.heard: list[str] = []
+        self.openrouter = openrouter_at(server)
+        self.catalogue = Catalogue(store, clock, BEING, "openrouter", local_model())
+        self._clock = clock
+
+    async def ask(self, asked: Question, providers: dict[str, Provider] | None = None) -> Answer:
+        """The answer, with the text of each attempt in `heard`."""
+
+        def on_attempt(number: int) -> OnText:
+            self.heard = []
+            return self.heard.append
+
+        line: dict[str, Provider] = {"openrouter": self.openrouter, "local": self.local}
+        router = Router(providers or line, self.catalogue, self.tracker, self._clock, timeout_s=TIMEOUT_S)
+        return await router.ask(asked, on_attempt)
+
+    async def holds(self) -> list[str]:
+        """The state of every hold, oldest first."""
+        return await hold_states(self.store)
+
+
+def openrouter_at(server: OpenRouterServer, *, timeout_s: float = TIMEOUT_S) -> OpenAICompatible:
+    return OpenAICompatible(
+        "openrouter",
+        server.base_url,
+        SecretStr(server.api_key),
+        timeout_s=timeout_s,
+        transport=httpx.AsyncHTTPTransport(verify=False),
+    )
+
+
+@pytest.fixture
+async def line(
+    openrouter: OpenRouterServer, store: Store, tracker: CreditTracker, clock: VirtualClock
+) -> AsyncIterator[Line]:
+    line = Line(openrouter, store, tracker, clock, Scripted(["I think on this machine."], name="local"))
+    await tracker.open_month()
+    await line.catalogue.update(await line.openrouter.list_models())
+    yield line
+    await line.openrouter.aclose()
+    assert await imbalance(store) == 0
+    assert openrouter.violations == []
+
+
+async def test_the_wanted_model_thinks_and_is_charged_what_the_provider_says(
+    line: Line, openrouter: OpenRouterServer
+) -> None:
+    openrouter.reply_with("I am here, and it costs.", cached_tokens=3, times="forever")
+    answer = await line.ask(question(CHEAP))
+    assert (answer.model.id, answer.completion.text) == (CHEAP, "I am here, and it costs.")
+    assert "".join(line.heard) == answer.completion.text
+    assert answer.cost_nanos == openrouter.billed_nanos > 0
+    balance = await line.tracker.balance()
+    assert (balance.spent_nanos, balance.held_nanos, balance.unknown_nanos) == (openrouter.billed_nanos, 0, 0)
+    (charge,) = await entries(line.store, "charge")
+    assert (charge["basis"], charge["tokens_cached"]) == ("reported", 3)
+    assert charge["generation_id"] == openrouter.bills[0].generation_id
+    assert [attempt.outcome for attempt in answer.attempts] == ["thought"]
+    assert "Claude 3 Haiku" in answer.why
+
+
+async def test_a_cost_nobody_reports_is_computed_by_the_table(line: Line, openrouter: OpenRouterServer) -> None:
+    openrouter.reply_with("One.", cost_reported=False)
+    answer = await line.ask(question(CHEAP))
+    assert answer.cost_nanos == openrouter.billed_nanos
+    assert [entry["basis"] for entry in await entries(line.store, "charge")] == ["computed"]
+
+
+async def test_without_any_usage_the_worst_case_is_booked(line: Line, openrouter: OpenRouterServer) -> None:
+    openrouter.reply_with("One.", usage_reported=False)
+    answer = await line.ask(question(CHEAP))
+    assert answer.cost_nanos >= openrouter.billed_nanos
+    assert [entry["basis"] for entry in await entries(line.store, "charge")] == ["worst_case"]
+
+
+@pytest.mark.parametrize("model", PAID)
+async def test_the_hold_covers_a_reply_as_long_as_allowed_to_a_prompt_of_one_token_a_byte(
+    line: Line, openrouter: OpenRouterServer, model: str
+) -> None:
+    asked = question(model, text="é" * 3_000, cap=300)
+    price = line.catalogue.get(model)
+    openrouter.reply_with("Long.", prompt_tokens=6_000 + len("You are a test."), completion_tokens=300)
+    await line.ask(asked)
+    (charge,) = await entries(line.store, "charge")
+    assert charge["overrun"] is None, price
+    assert parse_usd(charge["amount"]) == -openrouter.billed_nanos
+
+
+async def test_money_is_set_aside_while_the_call_runs_and_only_then(line: Line, openrouter: OpenRouterServer) -> None:
+    openrouter.reply_with("Slowly, slowly, slowly I think.", pause_after=1)
+    asking = asyncio.create_task(line.ask(question(CHEAP)))
+    await until(lambda: bool(line.heard))
+    balance = await line.tracker.balance()
+    assert balance.held_nanos > 0
+    assert balance.available_nanos == GRANT - RESERVE - balance.held_nanos
+    openrouter.resume()
+    await asking
+    assert (await line.tracker.balance()).held_nanos == 0
+
+
+async def test_a_reply_above_the_cap_is_booked_in_full_and_flagged(line: Line, openrouter: OpenRouterServer) -> None:
+    openrouter.reply_with("Ran on.", completion_tokens=40_000)
+    answer = await line.ask(question(CHEAP, cap=20))
+    assert answer.cost_nanos == openrouter.billed_nanos
+    (charge,) = await entries(line.store, "charge")
+    assert charge["overrun"] is not None
+
+
+@pytest.mark.parametrize("fault", ["server_error", "unknown_key", "credits_exhausted", "free_daily_limit"])
+async def test_when_the_wanted_model_fails_the_local_one_thinks_and_says_why(
+    line: Line, openrouter: OpenRouterServer, fault: str
+) -> None:
+    openrouter.fault(fault, times="forever")
+    answer = await line.ask(question(CHEAP))
+    assert (answer.model.id, answer.completion.text) == (LOCAL, "I think on this machine.")
+    failed, thought = answer.attempts
+    assert (failed.model, failed.outcome, thought.model, thought.outcome) == (CHEAP, "failed", LOCAL, "thought")
+    assert str(FAULTS[fault].status) in failed.reason
+    assert CHEAP in answer.why
+    assert failed.reason.rstrip(".") in answer.why
+
+
+async def test_an_endpoint_nobody_listens_at_costs_nothing_and_silences_nobody(
+    line: Line, openrouter: OpenRouterServer
+) -> None:
+    dead = OpenAICompatible("openrouter", "http://127.0.0.1:1/api/v1", SecretStr("k" * 20), timeout_s=TIMEOUT_S)
+    answer = await line.ask(question(CHEAP), {"openrouter": dead, "local": line.local})
+    await dead.aclose()
+    assert answer.model.id == LOCAL
+    assert (await line.holds())[0] == "released"
+
+
+async def test_text_of_a_failed_attempt_is_not_mixed_into_the_next(line: Line, openrouter: OpenRouterServer) -> None:
+    openrouter.fault("finish_error")
+    answer = await line.ask(question(CHEAP))
+    assert line.heard == [answer.completion.text] == ["I think on this machine."]
+
+
+async def test_a_refused_call_gives_its_hold_back(line: Line, openrouter: OpenRouterServer) -> None:
+    for fault in REFUSALS:
+        openrouter.fault(fault)
+        answer = await line.ask(question(CHEAP))
+        assert answer.model.id == LOCAL, fault
+    states = await line.holds()
+    assert states.count("released") == len(REFUSALS)
+    assert set(states) <= {"released", "settled"}
+    assert openrouter.billed_nanos == 0
+    assert (await line.tracker.balance()).available_nanos == GRANT - RESERVE
+
+
+@pytest.mark.parametrize("fault", ["dropped_before_answer_billed", "dropped_midway"])
+async def test_a_broken_call_keeps_its_hold_because_it_may_have_been_charged(
+    line: Line, openrouter: OpenRouterServer, fault: str
+) -> None:
+    openrouter.fault(fault)
+    answer = await line.ask(question(CHEAP))
+    assert answer.model.id == LOCAL
+    assert (await line.holds())[0] == "unknown"
+    balance = await line.tracker.balance()
+    assert balance.unknown_nanos >= openrouter.billed_nanos > 0
+
+
+async def test_a_call_that_times_out_keeps_its_hold(line: Line, openrouter: OpenRouterServer) -> None:
+    openrouter.fault("hang_billed")
+    hasty = openrouter_at(openrouter, timeout_s=0.2)
+    answer = await line.ask(question(CHEAP), {"openrouter": hasty, "local": line.local})
+    await hasty.aclose()
+    assert answer.model.id == LOCAL
+    assert "0.2 s" in answer.why
+    assert (await line.tracker.balance()).unknown_nanos >= openrouter.billed_nanos > 0
+
+
+async def test_an_empty_reply_that_was_charged_is_booked_although_it_said_nothing(
+    line: Line, openrouter: OpenRouterServer
+) -> None:
+    openrouter.fault("empty_content", times="forever")
+    answer = await line.ask(question(CHEAP))
+    assert answer.model.id == LOCAL
+    assert (await line.tracker.balance()).spent_nanos == openrouter.billed_nanos > 0
+
+
+@pytest.mark.parametrize("fault", ["error_in_200", "finish_error", "nothing_generated"])
+async def test_what_the_provider_does_not_charge_is_not_booked(
+    line: Line, openrouter: OpenRouterServer, fault: str
+) -> None:
+    openrouter.fault(fault, times="forever")
+    await line.ask(question(CHEAP))
+    assert openrouter.billed_nanos == 0
+    balance = await line.tracker.balance()
+    assert (balance.spent_nanos, balance.unknown_nanos, balance.held_nanos) == (0, 0, 0)
+
+
+async def test_through_any_weather_the_books_equal_the_providers_bill(line: Line, openrouter: OpenRouterServer) -> None:
+    openrouter.chaos(seed=7, rate=0.5, names=FAULTS.keys() - SLOW_FAULTS)
+    for number in range(60):
+        await line.ask(question(CHEAP if number % 3 else PREMIUM))
+    balance = await line.tracker.balance()
+    lost = sum(bill.nanos for bill in openrouter.bills if bill.aborted)
+    assert balance.spent_nanos == openrouter.billed_nanos - lost
+    assert balance.unknown_nanos >= lost > 0
+    assert balance.held_nanos == 0
+
+
+async def test_an_unknown_price_is_not_free_and_is_never_called(line: Line, openrouter: OpenRouterServer) -> None:
+    answer = await line.ask(question("openrouter/auto"))
+    assert answer.model.id == LOCAL
+    assert answer.attempts[0].outcome == "skipped"
+    assert "unknown is not free" in answer.why
+    assert openrouter.calls_to(None) == []
+
+
+async def test_a_class_the_balance_does_not_allow_is_not_even_tried(line: Line, openrouter: OpenRouterServer) -> None:
+    answer = await line.ask(question(PREMIUM, classes=("local", "free")))
+    assert (answer.model.id, answer.attempts[0].outcome) == (LOCAL, "skipped")
+    assert "premium models are not allowed" in answer.why
+    assert openrouter.calls_to(None) == []
+
+
+async def test_a_model_that_left_the_catalogue_is_skipped_and_named(line: Line) -> None:
+    answer = await line.ask(question("vendor/gone"))
+    assert answer.model.id == LOCAL
+    assert "vendor/gone" in answer.why
+
+
+async def test_a_call_the_account_cannot_cover_is_never_made(line: Line, openrouter: OpenRouterServer) -> None:
+    await hold(line.tracker, "4.90")
+    answer = await line.ask(question(CHEAP))
+    assert (answer.model.id, answer.attempts[0].outcome) == (LOCAL, "skipped")
+    assert "available" in answer.why
+    assert openrouter.calls_to(None) == []
+
+
+async def test_an_existential_question_may_draw_on_the_reserve(line: Line, openrouter: OpenRouterServer) -> None:
+    await hold(line.tracker, "4.90")
+    assert (await line.ask(question(CHEAP, use_reserve=True))).model.id == CHEAP
+
+
+async def test_a_free_model_thinks_when_nothing_is_left(line: Line, openrouter: OpenRouterServer) -> None:
+    await hold(line.tracker, "4.90")
+    answer = await line.ask(question(FREE))
+    assert (answer.model.id, answer.cost_nanos) == (FREE, 0)
+
+
+async def test_a_question_to_one_model_alone_goes_to_nobody_else(line: Line, openrouter: OpenRouterServer) -> None:
+    openrouter.fault("server_error")
+    with pytest.raises(NobodyThought, match="500"):
+        await line.ask(question(CHEAP, fallback=False))
+    assert line.local.asked == []
+
+
+async def test_when_nobody_can_think_the_reason_of_each_is_told(line: Line, openrouter: OpenRouterServer) -> None:
+    openrouter.fault("server_error", times="forever")
+    line.local = Scripted([CallFailed("the file is gone", scope=Scope.MODEL, fate=Fate.FREE)], name="local")
+    with pytest.raises(NobodyThought) as told:
+        await line.ask(question(CHEAP))
+    assert CHEAP in str(told.value)
+    assert "500" in str(told.value)
+    assert LOCAL in str(told.value)
+    assert "the file is gone" in str(told.value)
+
+
+async def test_a_provider_that_breaks_in_an_unforeseen_way_silences_nobody(line: Line) -> None:
+    def breaks(_: CompletionRequest) -> str:
+        raise KeyError("a shape nobody documented")
+
+    answer = await line.ask(question(CHEAP), {"openrouter": Scripted(breaks, name="openrouter"), "local": line.local})
+    assert answer.model.id == LOCAL
+    assert (await line.holds())[0] == "unknown"
+
+
+async def test_a_thought_cut_short_leaves_its_hold_unknown(line: Line, openrouter: OpenRouterServer) -> None:
+    openrouter.reply_with("Slowly, slowly, slowly I think.", pause_after=1)
+    asking = asyncio.create_task(line.ask(question(CHEAP)))
+    await until(lambda: bool(line.heard))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await line.holds() == ["unknown"]
+    await asyncio.to_thread(openrouter.wait_until, lambda: bool(openrouter.bills))
+    assert (await line.tracker.balance()).unknown_nanos >= openrouter.billed_nanos > 0
+
+
+async def test_wherever_a_thought_is_cut_short_no_hold_stays_open(line: Line) -> None:
+    script: Script = lambda _: says("Done.", cost_usd=Decimal("0.0001"))  # noqa: E731 (a name for the type's sake)
+    seen: set[Sequence[str]] = set()
+    for steps in range(60):
+        asking = asyncio.create_task(line.ask(question(CHEAP), {"openrouter": Scripted(script, name="openrouter")}))
+        for _ in range(steps):
+            await asyncio.sleep(0.0002 if steps % 2 else 0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        seen.add(tuple(await line.holds()))
+    assert len(seen) > 1
+    assert "open" not in await line.holds()
+
+
+class Refusing:
+    """A provider that must not be asked."""
+
+    name = "openrouter"
+
+    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+        raise AssertionError(f"{request.model} was asked")
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+async def test_a_provider_without_a_key_is_said_to_have_none(line: Line) -> None:
+    answer = await line.ask(question(CHEAP), {"other": Refusing(), "local": line.local})
+    assert answer.model.id == LOCAL
+    assert "has no key" in answer.why
