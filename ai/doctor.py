@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,11 +23,12 @@ from ai.llm.question import Question
 from ai.llm.router import Router
 from ai.models.model_config import CLASSES
 from ai.settings import Settings
-from ai.store.backup import backups, check_whole
+from ai.store.backup import backups, check_whole, damaged, offer
 from ai.store.engine import Store
 from ai.store.journal import last_events
 from ai.store.lease import is_running, name_holder
 from ai.store.versions import FILE_NAME
+from observer.server import listen
 
 LEAST_FREE_BYTES = 200 * 1024 * 1024
 ONE_WORD = ({"role": "user", "content": "Say one word."},)
@@ -55,6 +57,8 @@ async def examine(clock: Clock, *, paid: bool) -> list[Finding]:
     findings += [_folder(chosen.data_dir), _disk(chosen.data_dir), _whole(chosen.data_dir)]
     if findings[-1].ok:
         findings += await _store(chosen, clock)
+    if not is_running(chosen.data_dir, chosen.being):
+        findings.append(_port(chosen))
     async for finding in _minds(chosen, secrets, clock, paid):
         findings.append(finding)
     redact = vault.Redactor(secrets).text
@@ -62,8 +66,11 @@ async def examine(clock: Clock, *, paid: bool) -> list[Finding]:
 
 
 def _folder(data_dir: Path) -> Finding:
-    nearest = next(folder for folder in (data_dir, *data_dir.absolute().parents) if folder.exists())
-    if not os.access(nearest, os.W_OK | os.X_OK) or not nearest.is_dir():
+    nearest = _nearest(data_dir)
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError:
         what = f"User {os.getuid()} cannot write {nearest}."
         return Finding("permissions", False, what, "Give it the right to, or set DATA_DIR to another folder.")
     token = data_dir / "observer-token"
@@ -72,8 +79,21 @@ def _folder(data_dir: Path) -> Finding:
     return Finding("permissions", True, f"{data_dir} can be written.")
 
 
+def _nearest(folder: Path) -> Path:
+    """`folder` itself, or the nearest one above it that is there."""
+    return next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+
+
+def _port(chosen: Settings) -> Finding:
+    try:
+        listen(chosen.observer_host, chosen.observer_port).close()
+    except AliveError as exc:
+        return Finding("port", False, exc.message, exc.hint)
+    return Finding("port", True, f"The page can listen on {chosen.observer_host}:{chosen.observer_port}.")
+
+
 def _disk(data_dir: Path) -> Finding:
-    nearest = next(folder for folder in (data_dir, *data_dir.absolute().parents) if folder.exists())
+    nearest = _nearest(data_dir)
     free = shutil.disk_usage(nearest).free
     says = f"{free // 1024**2:,} MiB are free."
     return Finding("disk", free >= LEAST_FREE_BYTES, says, "" if free >= LEAST_FREE_BYTES else "Make some room.")
@@ -81,6 +101,9 @@ def _disk(data_dir: Path) -> Finding:
 
 def _whole(data_dir: Path) -> Finding:
     path = data_dir / FILE_NAME
+    if not path.exists() and (aside := damaged(data_dir)):
+        what = f"The store was damaged and is set aside as {aside}."
+        return Finding("store", False, what, f"{offer(data_dir)} To begin anew, move that file away.")
     if not path.exists():
         return Finding("store", True, f"There is no life in {data_dir} yet.", "`alive up` begins one.")
     try:
@@ -139,8 +162,10 @@ async def _minds(chosen: Settings, secrets: vault.Secrets, clock: Clock, paid: b
             if isinstance(provider, LocalModel):
                 yield await _try("local model", provider.load, "It loads.")
             elif isinstance(provider, OpenAICompatible):
-                yield await _try("key", provider.check_key, f"{provider.name} accepts it.")
-                yield await _try("reach", provider.list_models, f"{provider.name} answers.")
+                key_hint = "Give it a new key: vault/README.md says where."
+                yield await _try("key", provider.check_key, f"{provider.name} accepts it.", key_hint)
+                reach_hint = "Is the network up, and OPENROUTER_BASE_URL right?"
+                yield await _try("reach", provider.list_models, f"{provider.name} answers.", reach_hint)
         finally:
             await provider.aclose()
     if paid:
@@ -171,9 +196,9 @@ async def _paid_word(chosen: Settings, secrets: vault.Secrets, clock: Clock) -> 
     return Finding("thought", True, f"{answer.model.id} answered for ${exact(answer.cost_nanos)}.")
 
 
-async def _try(name: str, question: Callable[[], Any], well: str) -> Finding:
+async def _try(name: str, question: Callable[[], Any], well: str, hint: str = "") -> Finding:
     try:
         await question()
     except AliveError as exc:
-        return Finding(name, False, f"{exc.message}.".replace("..", "."), exc.hint)
+        return Finding(name, False, f"{exc.message}.".replace("..", "."), exc.hint or hint)
     return Finding(name, True, well)

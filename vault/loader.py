@@ -45,13 +45,21 @@ def load(environ: Mapping[str, str], directories: Sequence[Path] = DIRECTORIES, 
         found |= _credentials(directory / CREDENTIALS)
     for name in SECRETS:
         for file in (mounted / name.lower(), mounted / name):
-            if file.is_file():
+            if _is_there(file):
                 found[name] = _read(file)
         if environ.get(f"{name}_FILE"):
             found[name] = _read(Path(environ[f"{name}_FILE"]))
         if environ.get(name):
             found[name] = environ[name]
     return {name: SecretStr(value.strip()) for name, value in found.items() if value.strip()}
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError as exc:
+        why = f"{exc.strerror}. Give that user the right to enter its folder."
+        raise VaultError(f"{file} cannot be reached by user {os.getuid()}: {why}") from exc
 
 
 def _credentials(path: Path) -> dict[str, str]:

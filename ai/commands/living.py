@@ -31,8 +31,8 @@ def up(despite_clock: bool) -> None:
         from ai.window import open_window  # only `up` has a page
 
         async with (
-            open_window(chosen, secrets) as address,
             open_being(chosen, secrets, despite_clock=despite_clock) as being,
+            open_window(chosen, secrets) as address,  # closed when the last thought has ended
         ):
             log.logger.info("[OBSERVER] 🌐 %s", address)
             await _greet(being)

@@ -12,8 +12,9 @@ from ai import settings
 from ai.clock import SystemClock
 from ai.commands._common import print_json
 from ai.doctor import Finding, examine
+from ai.errors import InstanceHeld, StoreError
 from ai.store import backup as store_backup
-from ai.store.lease import hold_lock
+from ai.store.lease import hold_all_locks
 from ai.store.versions import FILE_NAME
 
 
@@ -46,8 +47,11 @@ def backup(file: Path) -> None:
 def restore(file: Path) -> None:
     """Put the copy FILE back in place of the store. Refused while the being runs; the replaced store is kept."""
     chosen, _ = settings.load()
-    with hold_lock(chosen.data_dir, chosen.being):
-        kept = store_backup.restore(chosen.data_dir, file, SystemClock().now())
+    try:
+        with hold_all_locks(chosen.data_dir):
+            kept = store_backup.restore(chosen.data_dir, file, SystemClock().now())
+    except InstanceHeld as exc:
+        raise StoreError(exc.message, hint="Stop it, restore, and start it again.") from exc
     click.echo(f"{file} is the store now." + (f" The former one is kept as {kept}." if kept else ""))
 
 

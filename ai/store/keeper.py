@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from ai.clock import Clock
 from ai.errors import StoreError
-from ai.store.backup import back_up, backups
+from ai.store.backup import back_up, backups, taken_at
 
 EVERY = timedelta(days=1)
 LOOK_EVERY_S = 3600.0
@@ -35,5 +35,5 @@ class BackupKeeper:
     def _back_up_if_due(self) -> None:
         newest = next(iter(backups(self._data_dir)), None)
         now = self._clock.now()
-        if newest is None or now - datetime.fromtimestamp(newest.stat().st_mtime, UTC) >= EVERY:
+        if newest is None or now - taken_at(newest) >= EVERY:
             back_up(self._data_dir, now)

@@ -10,7 +10,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +21,8 @@ from ai.clock import iso
 from ai.errors import InstanceHeld, StoreError
 from ai.store.engine import Store, Transaction
 from ai.store.schema import leases
+
+MIGRATION_LOCK = "migrate.lock"
 
 
 @contextmanager
@@ -41,10 +43,20 @@ def hold_lock(data_dir: Path, being: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def hold_all_locks(data_dir: Path) -> Iterator[None]:
+    """Hold the locks of every being that ever lived in `data_dir`, whose store is one and the same."""
+    with ExitStack() as stack:
+        for path in sorted(data_dir.glob("*.lock")):
+            if path.name != MIGRATION_LOCK:
+                stack.enter_context(hold_lock(data_dir, path.stem))
+        yield
+
+
 def is_running(data_dir: Path, being: str) -> bool:
     """Whether some process holds the being's lock."""
     try:
-        with (data_dir / f"{being}.lock").open("a") as file:
+        with (data_dir / f"{being}.lock").open() as file:
             return not _locked(file)
     except OSError:
         return False

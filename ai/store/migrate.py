@@ -11,7 +11,8 @@ from sqlalchemy.exc import DatabaseError
 
 from ai.clock import Clock, SystemClock
 from ai.errors import StoreDamaged, StoreError, StoreMissing, StoreOlder
-from ai.store.backup import back_up, check_whole, set_aside
+from ai.store.backup import back_up, check_whole, damaged, offer, set_aside
+from ai.store.lease import MIGRATION_LOCK
 from ai.store.versions import FILE_NAME, HEAD, check_version
 
 
@@ -31,18 +32,25 @@ def migrate(data_dir: Path, clock: Clock | None = None) -> None:
             f"The data directory {data_dir} cannot be made: {exc.strerror}.",
             hint="Set DATA_DIR to one you may write.",
         ) from exc
-    with _lock(data_dir / "migrate.lock"):
+    with _lock(data_dir / MIGRATION_LOCK):
         try:
             check_whole(path) if path.exists() else check_version(path)
         except StoreDamaged as exc:
             aside = set_aside(path, f"damaged-{now:%Y%m%d-%H%M%S}")
-            said = f"The store was damaged and is set aside as {aside}."
-            raise StoreDamaged(said, hint=f"{exc.hint} `alive up` begins anew.") from exc
+            raise _was_damaged(data_dir, aside) from exc
         except StoreOlder:
             back_up(data_dir, now)
             _upgrade(path)
-        except StoreMissing:
+        except StoreMissing as exc:
+            # A container that is started again and again must not begin a new life, and be granted a new allowance.
+            if not path.exists() and (former := damaged(data_dir)):
+                raise _was_damaged(data_dir, former) from exc
             _upgrade(path)
+
+
+def _was_damaged(data_dir: Path, aside: Path) -> StoreDamaged:
+    hint = f"{offer(data_dir)} To begin anew, move that file away."
+    return StoreDamaged(f"The store was damaged and is set aside as {aside}.", hint=hint)
 
 
 def _upgrade(path: Path) -> None:

@@ -19,8 +19,12 @@ def version_of(path: Path) -> str | None:
 
     Raises StoreError when the file cannot be opened or is no database.
     """
-    if not path.exists():
-        return None
+    try:
+        if not path.exists():
+            return None
+    except OSError as exc:
+        hint = "Give this user the right to enter its folder."
+        raise StoreError(f"The store {path} cannot be reached: {exc.strerror}.", hint=hint) from exc
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as connection:
             known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
