@@ -159,7 +159,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
     chores: list[Chore] = [
         lambda: doorbell.keep(daemon.wake),
         BackupKeeper(settings.data_dir, clock, tell("backup")).keep,
-        Reconciler(books.tracker, billers, clock, tell("reconciler")).keep,
+        Reconciler(books.tracker, billers, clock, tell("reconciler"), exclusive=settings.openrouter_key_exclusive).keep,
     ]
     source = providers.get(settings.llm_provider)
     if isinstance(source, OpenAICompatible):

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from ai import settings
 from ai.app import CLOCK_TOLERANCE_S, default_model, make_providers, open_books
 from ai.clock import Clock, iso, to_ms
 from ai.economy.money import exact
-from ai.economy.statement import audit
-from ai.errors import AliveError, SettingsError, StoreMissing
+from ai.economy.statement import audit, read_budget
+from ai.errors import AliveError, FundsError, SettingsError, StoreMissing
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.question import Question
@@ -123,6 +124,10 @@ async def _store(chosen: Settings, clock: Clock) -> list[Finding]:
         return [Finding("store", False, exc.message, exc.hint)]
     try:
         difference = await store.read(lambda t: audit(t, chosen.being))
+        try:
+            account = await store.read(lambda t: read_budget(t, chosen.being))
+        except FundsError:  # nothing was ever granted, so there is nothing to compare
+            account = {"providers": []}
         last = next(iter(await store.read(lambda t: last_events(t, chosen.being, keeper=True))), None)
         running = is_running(chosen.data_dir, chosen.being)
         holder = await name_holder(store, chosen.being) if running else ""
@@ -130,6 +135,7 @@ async def _store(chosen: Settings, clock: Clock) -> list[Finding]:
         store.close()
     return [
         _books(difference),
+        *_providers(account),
         _clock(last.at_ms if last else 0, clock),
         Finding("instance", True, f"{chosen.being} is run by {holder}." if running else "Nobody is running it."),
     ]
@@ -140,6 +146,21 @@ def _books(difference_nanos: int) -> Finding:
         says = f"The accounts and the entries differ by {exact(difference_nanos)} dollars."
         return Finding("books", False, says, "Keep a copy (`alive backup`) and restore an earlier one.")
     return Finding("books", True, "The entries sum up to the balance.")
+
+
+def _providers(account: dict[str, Any]) -> list[Finding]:
+    """Drift is told, and is no fault: somebody else may use the key. Less there than here is one."""
+    findings = []
+    for said in account["providers"]:
+        drift, remaining = Decimal(said["drift"]), said["remaining"]
+        counts = (
+            f"{said['provider']} counts ${said['drift']} more than the books" if drift else f"{said['provider']} agrees"
+        )
+        findings.append(Finding("drift", True, f"{counts} (asked {said['checked_at']})."))
+        if remaining is not None and Decimal(remaining) < Decimal(account["available"]):
+            says = f"At {said['provider']} ${remaining} is left, but ${account['available']} is available here."
+            findings.append(Finding("balance", False, says, "Add credits there, or lower MONTHLY_BUDGET."))
+    return findings
 
 
 def _clock(last_ms: int, clock: Clock) -> Finding:

@@ -24,6 +24,7 @@ HINTS = {
     "BEING": "Use lower-case letters, digits and dashes, for example genesis.",
     "OBSERVER_PORT": "Choose a number from 0 to 65535, for example 8085.",
     "ON_BANKRUPTCY": "Choose hibernate or die.",
+    "OPENROUTER_KEY_EXCLUSIVE": "Choose true or false.",
     "LOG_FORMAT": "Choose text or json.",
     "OPENROUTER_BASE_URL": "Write an address such as https://openrouter.ai/api/v1.",
 }
@@ -72,6 +73,11 @@ class Settings(BaseModel):
     )
     openrouter_base_url: Annotated[str, AfterValidator(_address)] = Field(
         "https://openrouter.ai/api/v1", alias="OPENROUTER_BASE_URL", description="its address"
+    )
+    openrouter_key_exclusive: bool = Field(
+        False,
+        alias="OPENROUTER_KEY_EXCLUSIVE",
+        description="nobody but this being uses the key: the provider's month may close calls of unknown cost",
     )
     openrouter_default_model: str | None = Field(
         None, alias="OPENROUTER_DEFAULT_MODEL", description="the first resident model; a free one by default"

@@ -192,6 +192,7 @@ class Readers:
             **unknown,
             "resets_at": iso(to_ms(month_end(month))),
             "runway": None,
+            "providers": [],
             "by_model": [],
             "by_day": [],
             "recent": [],

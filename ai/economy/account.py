@@ -82,6 +82,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Reckoning:
+    """What a provider says of this month (nano-dollars): what the key used, and what is left there, if it limits it."""
+
+    usage_nanos: int
+    remaining_nanos: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """A hold whose cost nobody knows yet, and what there is to find it out by."""
 

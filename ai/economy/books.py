@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
-from ai.economy.account import Balance, Charge, Hold, Lost
+from ai.economy.account import Balance, Charge, Hold, Lost, Reckoning
 from ai.errors import FundsError
 from ai.store.engine import Transaction
 
@@ -203,6 +203,37 @@ def lost_holds(transaction: Transaction, being: str) -> list[Lost]:
         {"being": being},
     )
     return [Lost(Hold(*row[:10]), row.opened_at_ms, row.generation_id) for row in rows]
+
+
+def spent_at(transaction: Transaction, being: str, provider: str, month: str) -> int:
+    """Settled charges of one provider in one month."""
+    spent = transaction.execute(
+        _text(
+            "SELECT COALESCE(-SUM(allowance_nanos + topup_nanos), 0) FROM entries"
+            " WHERE being = :being AND month = :month AND kind = 'charge' AND provider = :provider"
+        ),
+        {"being": being, "provider": provider, "month": month},
+    ).scalar_one()
+    return int(spent)
+
+
+def keep_reckoning(
+    transaction: Transaction, being: str, provider: str, said: Reckoning, month: str, at_ms: int
+) -> None:
+    """Keep what a provider says of the account there, over what it said before."""
+    _run(
+        transaction,
+        "INSERT INTO reckonings (being, provider, at_ms, month, usage_nanos, remaining_nanos)"
+        " VALUES (:being, :provider, :at_ms, :month, :usage, :remaining)"
+        " ON CONFLICT (being, provider) DO UPDATE SET at_ms = :at_ms, month = :month, usage_nanos = :usage,"
+        "       remaining_nanos = :remaining",
+        being=being,
+        provider=provider,
+        at_ms=at_ms,
+        month=month,
+        usage=said.usage_nanos,
+        remaining=said.remaining_nanos,
+    )
 
 
 def credit(

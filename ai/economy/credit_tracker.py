@@ -13,7 +13,7 @@ from typing import Any
 
 from ai.clock import Clock, month_of, to_ms
 from ai.economy import books
-from ai.economy.account import Balance, Charge, Hold, Lost
+from ai.economy.account import Balance, Charge, Hold, Lost, Reckoning
 from ai.economy.money import exact, short
 from ai.errors import FundsError, MoneyError
 from ai.store.engine import Store, Transaction
@@ -171,6 +171,16 @@ class CreditTracker:
     async def lost(self) -> list[Lost]:
         """Every hold whose cost is unknown, oldest first."""
         return await self._store.read(lambda t: books.lost_holds(t, self._being))
+
+    async def reckon(self, provider: str, said: Reckoning) -> int:
+        """Keep what `provider` says of this month; return the drift: what it counts beyond our settled charges."""
+        month, at_ms = month_of(self._clock.now()), to_ms(self._clock.now())
+
+        def work(transaction: Transaction) -> int:
+            books.keep_reckoning(transaction, self._being, provider, said, month, at_ms)
+            return said.usage_nanos - books.spent_at(transaction, self._being, provider, month)
+
+        return await self._store.write(work)
 
     def _is_open(self, transaction: Transaction) -> bool:
         return books.is_open(transaction, self._being, month_of(self._clock.now()), self._allowance.budget_nanos)

@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import Protocol
 
 from ai.clock import Clock, to_ms
-from ai.economy.account import Charge, Lost
+from ai.economy.account import Charge, Lost, Reckoning
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import round_up
 from ai.errors import ModelFailure
 
 LOOK_EVERY_S = 30.0
+LOOKS_AN_HOUR = 120
+RIPE_AFTER_S = 600.0  # until then a provider may not have counted a call
 GIVEN_UP_AFTER_S = 24 * 3600.0  # without an id or an answer the hold is charged in full
 
 
@@ -22,9 +24,16 @@ class Biller(Protocol):
     async def cost_of(self, generation_id: str) -> Decimal | None:
         """US dollars, or None while the provider does not know yet. Raises ModelFailure."""
 
+    async def reckoning(self) -> Reckoning:
+        """What the key used this month and what is left. Raises ModelFailure."""
+
 
 class Reconciler:
-    """Asks the billers of one account, by provider name. `on_failure` hears of a question that failed."""
+    """Asks the billers of one account, by provider name. `on_failure` hears of a question that failed.
+
+    `exclusive` says that the keeper declares the key to be used by nobody else: only then may the provider's month
+    close a hold that has no answer of its own.
+    """
 
     def __init__(
         self,
@@ -32,17 +41,49 @@ class Reconciler:
         billers: Mapping[str, Biller],
         clock: Clock,
         on_failure: Callable[[Exception], Awaitable[None]],
+        *,
+        exclusive: bool = False,
     ) -> None:
         self._tracker = tracker
         self._billers = billers
         self._clock = clock
         self._on_failure = on_failure
+        self._exclusive = exclusive
 
     async def keep(self) -> None:
-        """Look again and again, for ever."""
+        """Look again and again, for ever; compare the months every hour."""
+        looks = 0
         while True:
             await self.reconcile()
+            if looks % LOOKS_AN_HOUR == 0:
+                await self.compare()
+            looks += 1
             await self._clock.sleep(LOOK_EVERY_S)
+
+    async def compare(self) -> None:
+        """Hold each provider's month against ours: the drift is shown, and closes holds only if exclusive."""
+        for name, biller in self._billers.items():
+            try:
+                said = await biller.reckoning()
+            except ModelFailure as exc:
+                await self._on_failure(exc)
+                continue
+            drift_nanos = await self._tracker.reckon(name, said)
+            if self._exclusive:
+                await self._close(name, drift_nanos)
+
+    async def _close(self, provider: str, drift_nanos: int) -> None:
+        """Nobody else uses the key: what the provider counts beyond our charges is what the lost calls cost."""
+        balance = await self._tracker.balance()
+        lost = [one for one in await self._tracker.lost() if one.hold.provider == provider]
+        now_ms = to_ms(self._clock.now())
+        ripe = all(now_ms - one.opened_at_ms >= RIPE_AFTER_S * 1000 for one in lost)
+        if balance.held_nanos or not ripe or any(one.hold.month != balance.month for one in lost):
+            return  # a call under way, or one the provider may not have counted yet, would be taken for another's cost
+        for number, one in enumerate(lost, start=1):
+            cost_nanos = min(max(0, drift_nanos), one.hold.amount_nanos) if number < len(lost) else max(0, drift_nanos)
+            drift_nanos -= cost_nanos
+            await self._tracker.settle(one.hold, Charge(cost_nanos, "reported", generation_id=one.generation_id))
 
     async def reconcile(self) -> int:
         """Ask once for every lost hold; return how many were closed."""

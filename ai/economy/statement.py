@@ -40,6 +40,7 @@ def read_budget(transaction: Transaction, being: str) -> dict[str, Any]:
         "tier": tier,
         "resets_at": iso(to_ms(month_end(now.month))),
         "runway": _runway(read_samples(transaction, being, SAMPLES), now.available_nanos),
+        "providers": [_reckoned(row) for row in transaction.execute(RECKONED, {"being": being, "month": now.month})],
         "by_model": [
             {
                 "model": row.model,
@@ -54,6 +55,26 @@ def read_budget(transaction: Transaction, being: str) -> dict[str, Any]:
             {"day": row.day, "spent": exact(row.spent_nanos)} for row in spending_by_day(transaction, being, now.month)
         ],
         "recent": [entry_json(row) for row in ledger(transaction, being, RECENT)],
+    }
+
+
+# Drift is shown, never booked: what the provider counts beyond our settled charges may be somebody else's with the key.
+RECKONED = text("""
+    SELECT r.provider, r.at_ms, r.remaining_nanos,
+           r.usage_nanos - COALESCE((SELECT -SUM(e.allowance_nanos + e.topup_nanos) FROM entries e
+                                      WHERE e.being = r.being AND e.provider = r.provider AND e.month = r.month
+                                        AND e.kind = 'charge' AND e.at_ms <= r.at_ms), 0) AS drift_nanos
+      FROM reckonings r WHERE r.being = :being AND r.month = :month ORDER BY r.provider
+""")
+
+
+def _reckoned(row: Row[Any]) -> dict[str, Any]:
+    """What a provider says beside what the books say."""
+    return {
+        "provider": row.provider,
+        "checked_at": iso(row.at_ms),
+        "drift": exact(row.drift_nanos),
+        "remaining": None if row.remaining_nanos is None else exact(row.remaining_nanos),
     }
 
 

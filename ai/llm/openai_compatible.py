@@ -14,6 +14,8 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
+from ai.economy.account import Reckoning
+from ai.economy.money import round_up
 from ai.llm.base import Completion, CompletionRequest, OnText
 from ai.llm.failures import CallFailed, Fate, Scope, from_error
 from ai.llm.stream import Reply
@@ -93,6 +95,17 @@ class OpenAICompatible:
             raise
         except (ArithmeticError, LookupError, TypeError) as exc:
             what = f"{self.name} did not say what {generation_id} cost"
+            raise CallFailed(what, scope=Scope.ENDPOINT, fate=Fate.FREE) from exc
+
+    async def reckoning(self) -> Reckoning:
+        """What the key used this month and what is left of its limit (OpenRouter's GET /key). Raises CallFailed."""
+        try:
+            key = (await self._get("key"))["data"]
+            remaining = key.get("limit_remaining")
+            used = round_up(Decimal(str(key["usage_monthly"])))
+            return Reckoning(used, None if remaining is None else round_up(Decimal(str(remaining))))
+        except (ArithmeticError, AttributeError, LookupError, TypeError) as exc:
+            what = f"{self.name} did not say what the key used"
             raise CallFailed(what, scope=Scope.ENDPOINT, fate=Fate.FREE) from exc
 
     async def _get(self, path: str) -> Any:

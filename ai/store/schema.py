@@ -156,6 +156,18 @@ holds = Table(
     sqlite_autoincrement=True,
 )
 
+# What a provider last said of the account there; overwritten, because only the newest word counts.
+reckonings = Table(
+    "reckonings",
+    metadata,
+    Column("being", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("at_ms", Integer, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("usage_nanos", Integer, nullable=False),  # what it says this key used this month
+    Column("remaining_nanos", Integer),  # what it says is left there; None: it sets no limit
+)
+
 catalogue = Table(
     "catalogue",
     metadata,
