@@ -47,6 +47,7 @@ BUDGET = {
     "tier",
     "resets_at",
     "runway",
+    "providers",
     "by_model",
     "by_day",
     "recent",

@@ -26,6 +26,7 @@ BUDGET = {"month", "currency", "allowance", "topups", "spent", "held", "unknown"
     "tier",
     "resets_at",
     "runway",
+    "providers",
     "by_model",
     "by_day",
     "recent",
