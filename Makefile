@@ -8,7 +8,7 @@ PIN := $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --a
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench image compose-test requirements clean
+.PHONY: help run test check format bench image compose-test soak proof requirements clean
 
 help: ## Show what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,14 @@ image: ## Build the containers' images (PIP_CONFIG_FILE=… behind a mirror)
 
 compose-test: $(VENV)/dev.stamp ## Build, start, kill and restart the containers with a real Docker engine
 	$(BIN)/python -m pytest tests/compose $(ARGS)
+
+soak: $(VENV)/dev.stamp ## Kill it hundreds of times, race on one account (SIZE=small for a minute of it)
+	$(BIN)/python -m pytest tests/soak $(ARGS)
+
+proof: $(VENV)/dev.stamp ## Every proof of the money: ledger, tiers, bankruptcy, kills, races
+	$(BIN)/python -m pytest tests/test_money.py tests/test_ledger*.py tests/test_tier*.py tests/test_governor.py \
+		tests/test_forecast.py tests/test_bankruptcy.py tests/test_reconciler.py tests/test_simulate.py \
+		tests/test_many_processes.py tests/soak $(ARGS)
 
 requirements: $(VENV)/dev.stamp ## Pin every dependency again, with hashes, from pyproject.toml
 	$(PIN) --output-file requirements.txt pyproject.toml

@@ -131,16 +131,17 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
     timeline = Timeline(store, journal, clock, being)
     memory = Memory(store, journal, clock, being)
     hands = Hands(books.tracker, books.catalogue, books.lifecycle, timeline, memory)
+    senses = Senses(
+        store,
+        clock,
+        being,
+        lifecycle=books.lifecycle,
+        tracker=books.tracker,
+        catalogue=books.catalogue,
+        default_model=default_model(settings),
+    )
     brain = Brain(
-        senses=Senses(
-            store,
-            clock,
-            being,
-            lifecycle=books.lifecycle,
-            tracker=books.tracker,
-            catalogue=books.catalogue,
-            default_model=default_model(settings),
-        ),
+        senses=senses,
         governor=Governor(settings.think_interval_s, books.catalogue),
         mind=Router(providers, books.catalogue, books.tracker, clock, timeout_s=settings.llm_timeout_s),
         actions=Registry(hands),
@@ -154,7 +155,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
 
         return on_failure
 
-    doorbell = Doorbell(store, books.tracker, clock, being)
+    doorbell = Doorbell(store, books.tracker, clock, being, senses.wake_if_funded)
     billers = {name: provider for name, provider in providers.items() if isinstance(provider, OpenAICompatible)}
     chores: list[Chore] = [
         lambda: doorbell.keep(daemon.wake),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from ai.clock import Clock
 from ai.economy.credit_tracker import CreditTracker
@@ -16,11 +16,19 @@ WAKING = ("topup", "message")
 class Doorbell:
     """Looks every second, and rings when a thought should not wait for the timer."""
 
-    def __init__(self, store: Store, tracker: CreditTracker, clock: Clock, being: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tracker: CreditTracker,
+        clock: Clock,
+        being: str,
+        wake_if_funded: Callable[[], Awaitable[None]],
+    ) -> None:
         self._store = store
         self._tracker = tracker
         self._clock = clock
         self._being = being
+        self._wake_if_funded = wake_if_funded
 
     async def keep(self, ring: Callable[[], None]) -> None:
         """Look for ever. Turning the month is done here too, so that it happens on time and not at some thought."""
@@ -30,6 +38,7 @@ class Doorbell:
             month_now, newest_now = (await self._tracker.open_month()).month, await self._newest()
             if (month_now, newest_now) != (month, newest):
                 month, newest = month_now, newest_now
+                await self._wake_if_funded()  # not only at the next thought: a slow one may be under way
                 ring()
 
     async def _newest(self) -> int:

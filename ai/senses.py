@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ai.clock import Clock, from_ms, to_ms
-from ai.economy.account import Sample
+from ai.economy.account import Balance, Sample
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.statement import SAMPLES, read_samples
 from ai.economy.tiers import BANKRUPT, CRITICAL, TIERS, Tier, judge
@@ -24,7 +24,7 @@ THOUGHTS_IN_MIND = 3
 NEWS_IN_MIND = 50
 DAY_MS = 86_400_000
 # The least a paid call can be: what decides whether any is possible at all.
-SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS = 1500, 200
+SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS = 4000, 200  # the bound counts bytes: 3,200 to 3,600 were seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +65,7 @@ class Senses:
 
         Raises NobodyAlive when there is no life to think in.
         """
-        balance = await self._tracker.open_month()
-        life = await self._lifecycle.current()
-        if life is None or life.state == "dead":
-            raise NobodyAlive(_nobody(life), hint="" if life else "`alive up` begins a life.")
-        tier = judge(
-            balance.fraction,
-            available_nanos=balance.available_nanos,
-            cheapest_call_nanos=self._catalogue.cheapest_call_nanos(SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS),
-            previous=life.tier,
-        )
-        await self._lifecycle.enter_tier(tier.name, life.tier, balance.fraction)
-        if life.state == "hibernating" and tier is not BANKRUPT:
-            await self._lifecycle.revive("there is money again")
+        balance, life, tier = await self._take_stock()
         past = await self._store.read(self._past)
         now = self._clock.now()
         return Moment(
@@ -98,12 +86,35 @@ class Senses:
             thoughts=past.thoughts,
         )
 
+    async def wake_if_funded(self) -> None:
+        """End a hibernation that has lost its cause, without waiting for the next thought."""
+        life = await self._lifecycle.current()
+        if life is not None and life.state == "hibernating":
+            await self._take_stock()
+
+    async def _take_stock(self) -> tuple[Balance, Life, Tier]:
+        """Judge the tier, between thoughts; a change is journalled, and money ends a hibernation."""
+        balance = await self._tracker.open_month()
+        life = await self._lifecycle.current()
+        if life is None or life.state == "dead":
+            raise NobodyAlive(_nobody(life), hint="" if life else "`alive up` begins a life.")
+        tier = judge(
+            balance.fraction,
+            available_nanos=balance.available_nanos,
+            cheapest_call_nanos=self._catalogue.cheapest_call_nanos(SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS),
+            previous=life.tier,
+        )
+        await self._lifecycle.enter_tier(tier.name, life.tier, balance.fraction)
+        if life.state == "hibernating" and tier is not BANKRUPT:
+            await self._lifecycle.revive("there is money again")
+        return balance, life, tier
+
     def _kind(self, life: Life, tier: Tier, past: Past) -> str:
         if tier is BANKRUPT:
             return LAST_WORDS if life.state == "alive" else DAILY
-        if any(event.kind == "tier" and event.data["to"] == CRITICAL.name for event in past.events):
+        if any(event.kind == "tier" and event.data["to"] == CRITICAL.name and _fell(event) for event in past.events):
             return EXISTENTIAL
-        if {event.kind for event in past.events} & {"birth", "topup", "revival", "message"}:
+        if {event.kind for event in past.events} & {"birth", "topup", "revival", "message", "tier"}:
             return IMPORTANT
         pause_ms = DAY_MS // tier.posts_a_day if tier.posts_a_day else DAY_MS
         if to_ms(self._clock.now()) - past.posted_at_ms >= pause_ms:

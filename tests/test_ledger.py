@@ -82,10 +82,8 @@ async def test_settling_books_exactly_what_the_call_cost_and_frees_the_rest(
 async def test_a_hold_is_settled_only_once(store: Store, tracker: CreditTracker) -> None:
     held = await hold(tracker, "1.00")
     await tracker.settle(held, reported("0.25"))
-    with pytest.raises(StoreError):
-        await tracker.settle(held, reported("0.25"))
-    with pytest.raises(StoreError):
-        await tracker.release(held, "too late")
+    await tracker.settle(held, reported("0.25"))  # an answer that comes late finds it booked
+    await tracker.release(held, "too late")
     assert (await tracker.balance()).spent_nanos == parse_usd("0.25")
     assert await hold_states(store) == ["settled"]
 

@@ -115,8 +115,8 @@ def settle(transaction: Transaction, hold: Hold, charge: Charge, at_ms: int) -> 
     """Book a charge against the hold's own month and split, end the hold, return by how much it was exceeded."""
     overrun = max(0, charge.cost_nanos - hold.amount_nanos)
     from_allowance = min(charge.cost_nanos, hold.allowance_nanos)
-    if hold.id is not None:
-        _end_hold(transaction, hold.id, "settled", None, at_ms, charge.generation_id)
+    if hold.id is not None and not _end_hold(transaction, hold.id, "settled", None, at_ms, charge.generation_id):
+        return 0  # it was given up and charged in full meanwhile: nothing is booked twice
     if overrun:
         from_allowance += min(overrun, _uncommitted_allowance(transaction, hold))
     _book(
@@ -148,8 +148,7 @@ def settle(transaction: Transaction, hold: Hold, charge: Charge, at_ms: int) -> 
 
 def release(transaction: Transaction, hold: Hold, reason: str, at_ms: int) -> None:
     """End a hold that cost nothing; what it held of a month that is over expires at once."""
-    if hold.id is not None:
-        _end_hold(transaction, hold.id, "released", reason, at_ms, None)
+    if hold.id is not None and _end_hold(transaction, hold.id, "released", reason, at_ms, None):
         _expire_rest(transaction, hold, hold.allowance_nanos, at_ms)
 
 
@@ -409,17 +408,20 @@ def _expire_rest(transaction: Transaction, hold: Hold, rest_nanos: int, at_ms: i
 
 def _end_hold(
     transaction: Transaction, hold_id: int, state: str, reason: str | None, at_ms: int, generation_id: str | None
-) -> None:
-    _run(
+) -> bool:
+    """End a hold that has not ended; False when it has."""
+    ended = _run(
         transaction,
         "UPDATE holds SET state = :state, reason = :reason, closed_at_ms = :at_ms,"
-        "       generation_id = COALESCE(:generation_id, generation_id) WHERE id = :id",
+        "       generation_id = COALESCE(:generation_id, generation_id)"
+        " WHERE id = :id AND state IN ('open', 'unknown')",
         id=hold_id,
         state=state,
         reason=reason,
         at_ms=at_ms,
         generation_id=generation_id,
     )
+    return ended > 0
 
 
 def _newest_month(transaction: Transaction, being: str) -> str:

@@ -54,8 +54,9 @@ def runway(samples: Sequence[Sample], available_nanos: int, now: datetime) -> Ru
     every_s = span_s / (len(samples) - 1)
 
     def ends(cost: float) -> datetime:
-        left_s = max(0, available_nanos) / cost * every_s if cost > 0 else FURTHEST.total_seconds()
-        return now + min(timedelta(seconds=left_s), FURTHEST)
+        furthest_s = FURTHEST.total_seconds()
+        left_s = max(0, available_nanos) / cost * every_s if cost > 0 else furthest_s
+        return now + timedelta(seconds=min(left_s, furthest_s))
 
     return Runway(ends(mean), ends(mean + 2 * error), ends(mean - 2 * error))
 

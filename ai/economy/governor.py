@@ -83,7 +83,9 @@ class Governor:
 
     def forecast_nanos(self, model: ModelInfo, samples: Sequence[Sample]) -> float:
         """What a thought with `model` will cost: as its class did, or by its table and the usual tokens."""
-        of_class = [s.cost_nanos for s in samples if (m := self._models.find(s.model)) and m.cls == model.cls]
+        found = {name: self._models.find(name) for name in {sample.model for sample in samples}}
+        alike = {name for name, other in found.items() if other is not None and other.cls == model.cls}
+        of_class = [sample.cost_nanos for sample in samples if sample.model in alike]
         if len(of_class) >= FEWEST:
             return robust_mean(of_class)
         return float(model.price.cost_nanos(*usual_tokens(samples), 0)) if model.price else 0.0

@@ -18,7 +18,7 @@ from ai.economy.account import Reckoning
 from ai.economy.money import round_up
 from ai.llm.base import Completion, CompletionRequest, OnText
 from ai.llm.failures import CallFailed, Fate, Scope, from_error
-from ai.llm.stream import Reply
+from ai.llm.stream import Reply, parse_cost
 from ai.models.pricing import PER_MILLION
 from vault.redaction import Redactor
 
@@ -88,7 +88,7 @@ class OpenAICompatible:
         """US dollars that one call cost (GET /generation), None while the answer is 404: it takes a while."""
         try:
             record = (await self._get(f"generation?id={quote(generation_id)}"))["data"]
-            return Decimal(str(record["total_cost"]))
+            return parse_cost(record["total_cost"])
         except CallFailed as exc:
             if exc.status == HTTPStatus.NOT_FOUND:
                 return None
@@ -102,8 +102,11 @@ class OpenAICompatible:
         try:
             key = (await self._get("key"))["data"]
             remaining = key.get("limit_remaining")
-            used = round_up(Decimal(str(key["usage_monthly"])))
-            return Reckoning(used, None if remaining is None else round_up(Decimal(str(remaining))))
+            used = parse_cost(key["usage_monthly"])
+            if used is None:
+                raise LookupError("usage_monthly")
+            left = parse_cost(remaining)
+            return Reckoning(round_up(used), None if left is None else round_up(left))
         except (ArithmeticError, AttributeError, LookupError, TypeError) as exc:
             what = f"{self.name} did not say what the key used"
             raise CallFailed(what, scope=Scope.ENDPOINT, fate=Fate.FREE) from exc

@@ -84,8 +84,10 @@ class Router:
         raise NobodyThought(f"No model could think ({reasons}).")
 
     def _line(self, question: Question) -> list[str]:
-        local = [model.id for model in self._catalogue.all() if model.provider == "local"]
-        return list(dict.fromkeys([question.wanted, *(local if question.fallback else [])]))
+        if not question.fallback:
+            return [question.wanted]
+        last = self._catalogue.best(("local",)) or self._catalogue.best(("free",))  # with the local model turned off
+        return list(dict.fromkeys([question.wanted, *([last.id] if last else [])]))
 
     def _obstacle(self, model_id: str, model: ModelInfo | None, question: Question) -> str:
         """Why a candidate is not even tried, or nothing."""

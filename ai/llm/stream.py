@@ -10,6 +10,9 @@ from ai.llm.base import Completion, OnText, ToolCall, Usage
 from ai.llm.failures import CallFailed, Fate, Scope, error_message
 from ai.wellformed import well_formed
 
+DEAREST_CALL_USD = 1_000_000  # beyond it somebody mistyped: no call and no month of a key costs as much
+MOST_TOKENS = 1_000_000_000
+
 
 class Reply:
     """Collects one reply of `model` at `provider`."""
@@ -102,12 +105,28 @@ class Reply:
 
 def parse_usage(usage: Mapping[str, Any]) -> Usage:
     """Usage in the OpenAI shape, with OpenRouter's `cost` (US dollars; a JSON number, parsed as a decimal)."""
-    prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
-    cost = usage.get("cost")
+    details = {name: usage.get(f"{name}_tokens_details") or {} for name in ("prompt", "completion")}
     return Usage(
-        tokens_in=int(prompt),
-        tokens_out=int(completion),
-        tokens_cached=int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0),
-        tokens_reasoning=int((usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0),
-        cost_usd=None if cost is None else Decimal(str(cost)),
+        tokens_in=_count(usage.get("prompt_tokens")),
+        tokens_out=_count(usage.get("completion_tokens")),
+        tokens_cached=_count(details["prompt"].get("cached_tokens")),
+        tokens_reasoning=_count(details["completion"].get("reasoning_tokens")),
+        cost_usd=parse_cost(usage.get("cost")),
     )
+
+
+def parse_cost(cost: Any) -> Decimal | None:
+    """US dollars, or None when nothing was said or what was said is no amount anyone could have spent.
+
+    Raises ArithmeticError when it is no number at all.
+    """
+    if cost is None:
+        return None
+    dollars = Decimal(str(cost))
+    return dollars if dollars.is_finite() and 0 <= dollars <= DEAREST_CALL_USD else None
+
+
+def _count(tokens: Any) -> int:
+    """Tokens as they may be booked; a count no model could reach is none."""
+    number = Decimal(str(tokens or 0))
+    return int(number) if number.is_finite() and 0 <= number <= MOST_TOKENS else 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, TextClause, func, select, text
 
 from ai.clock import Clock, iso, to_ms
 from ai.store.engine import Store, Transaction
@@ -107,16 +108,20 @@ def read_events(
     limit: int = 100,
 ) -> list[Event]:
     """Events with a number above `after`, oldest first; the keeper's rows only for the keeper."""
-    rows = _matching(being, kind, query, keeper).where(journal.c.id > after).order_by(journal.c.id).limit(limit)
-    return [_event(row) for row in transaction.execute(rows)]
+    where, values = _matching(being, kind, query, keeper)
+    rows = transaction.execute(
+        _events(f"{where} AND id > :after ORDER BY id"), {**values, "after": after, "limit": limit}
+    )
+    return [_event(row) for row in rows]
 
 
 def last_events(
     transaction: Transaction, being: str, *, kind: str | None = None, keeper: bool = False, limit: int = 1
 ) -> list[Event]:
     """The newest `limit` events, oldest of them first."""
-    rows = _matching(being, kind, None, keeper).order_by(journal.c.id.desc()).limit(limit)
-    return [_event(row) for row in reversed(transaction.execute(rows).all())]
+    where, values = _matching(being, kind, None, keeper)
+    rows = transaction.execute(_events(f"{where} ORDER BY id DESC"), {**values, "limit": limit})
+    return [_event(row) for row in reversed(rows.all())]
 
 
 def count_events(transaction: Transaction, being: str, kind: str, since_ms: int) -> int:
@@ -133,16 +138,21 @@ def newest_number(transaction: Transaction, being: str, kinds: Sequence[str] = (
     return transaction.execute(newest).scalar() or 0
 
 
-def _matching(being: str, kind: str | None, query: str | None, keeper: bool) -> Any:
-    statement = select(journal).where(journal.c.being == being)
+def _matching(being: str, kind: str | None, query: str | None, keeper: bool) -> tuple[str, dict[str, Any]]:
+    """A WHERE clause of constants of ours, and the values bound to it."""
+    where, values = "being = :being", {"being": being}
     if kind:
-        statement = statement.where(journal.c.kind == kind)
+        where, values = f"{where} AND kind = :kind", {**values, "kind": kind}
     if query:
-        statement = statement.where(journal.c.data.cast(journal.c.kind.type).contains(query, autoescape=True))
-    if not keeper:
-        statement = statement.where(journal.c.visibility == PUBLIC)
-    return statement
+        where, values = f"{where} AND instr(lower(data), lower(:query)) > 0", {**values, "query": query}
+    return where if keeper else f"{where} AND visibility = '{PUBLIC}'", values
+
+
+@lru_cache(maxsize=64)
+def _events(clause: str) -> TextClause:
+    """The statement for a clause: a thought asks the same few questions each time, and parses none of them twice."""
+    return text(f"SELECT id, life, at_ms, kind, visibility, data FROM journal WHERE {clause} LIMIT :limit")
 
 
 def _event(row: Row[Any]) -> Event:
-    return Event(row.id, row.life, row.at_ms, row.kind, row.visibility, row.data)
+    return Event(row.id, row.life, row.at_ms, row.kind, row.visibility, json.loads(row.data))

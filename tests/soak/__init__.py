@@ -1,0 +1,1 @@
+"""The slow proofs: hundreds of kills, and many processes on one account."""
