@@ -8,10 +8,9 @@ as SQL: it is what the money depends on, and it is quicker so than built from pa
 from __future__ import annotations
 
 import uuid
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
 from ai.economy.account import Balance, Charge, Hold, Lost, Reckoning
 from ai.errors import FundsError
@@ -181,12 +180,10 @@ def margin_permille(transaction: Transaction, being: str, model: str) -> int:
 
     From 1000, which is the table's own, to LARGEST_MARGIN_PERMILLE.
     """
-    worst = transaction.execute(
-        _text(
-            "SELECT MAX((allowance_nanos + topup_nanos) * -1000"
-            "           / NULLIF(-(allowance_nanos + topup_nanos) - overrun_nanos, 0))"
-            "  FROM entries WHERE being = :being AND model = :model AND overrun_nanos IS NOT NULL"
-        ),
+    worst = transaction.exec_driver_sql(
+        "SELECT MAX((allowance_nanos + topup_nanos) * -1000"
+        "           / NULLIF(-(allowance_nanos + topup_nanos) - overrun_nanos, 0))"
+        "  FROM entries WHERE being = :being AND model = :model AND overrun_nanos IS NOT NULL",
         {"being": being, "model": model},
     ).scalar()
     return min(max(1000, int(worst or 0)), LARGEST_MARGIN_PERMILLE)
@@ -194,11 +191,9 @@ def margin_permille(transaction: Transaction, being: str, model: str) -> int:
 
 def lost_holds(transaction: Transaction, being: str) -> list[Lost]:
     """Every hold whose cost is unknown, oldest first."""
-    rows = transaction.execute(
-        _text(
-            "SELECT id, being, month, allowance_nanos, topup_nanos, reserve_nanos, life, provider, model, thought_id,"
-            "       opened_at_ms, generation_id FROM holds WHERE being = :being AND state = 'unknown' ORDER BY id"
-        ),
+    rows = transaction.exec_driver_sql(
+        "SELECT id, being, month, allowance_nanos, topup_nanos, reserve_nanos, life, provider, model, thought_id,"
+        "       opened_at_ms, generation_id FROM holds WHERE being = :being AND state = 'unknown' ORDER BY id",
         {"being": being},
     )
     return [Lost(Hold(*row[:10]), row.opened_at_ms, row.generation_id) for row in rows]
@@ -206,11 +201,9 @@ def lost_holds(transaction: Transaction, being: str) -> list[Lost]:
 
 def spent_at(transaction: Transaction, being: str, provider: str, month: str) -> int:
     """Settled charges of one provider in one month."""
-    spent = transaction.execute(
-        _text(
-            "SELECT COALESCE(-SUM(allowance_nanos + topup_nanos), 0) FROM entries"
-            " WHERE being = :being AND month = :month AND kind = 'charge' AND provider = :provider"
-        ),
+    spent = transaction.exec_driver_sql(
+        "SELECT COALESCE(-SUM(allowance_nanos + topup_nanos), 0) FROM entries"
+        " WHERE being = :being AND month = :month AND kind = 'charge' AND provider = :provider",
         {"being": being, "provider": provider, "month": month},
     ).scalar_one()
     return int(spent)
@@ -425,11 +418,8 @@ def _end_hold(
 
 
 def _newest_month(transaction: Transaction, being: str) -> str:
-    return str(
-        transaction.execute(
-            _text("SELECT MAX(month) FROM accounts WHERE being = :being"), {"being": being}
-        ).scalar_one()
-    )
+    newest = "SELECT MAX(month) FROM accounts WHERE being = :being"
+    return str(transaction.exec_driver_sql(newest, {"being": being}).scalar_one())
 
 
 def _purse(transaction: Transaction, being: str) -> Row[Any] | None:
@@ -437,12 +427,9 @@ def _purse(transaction: Transaction, being: str) -> Row[Any] | None:
 
 
 def _one(transaction: Transaction, sql: str, **values: Any) -> Row[Any] | None:
-    return transaction.execute(_text(sql), values).one_or_none()
+    return transaction.exec_driver_sql(sql, values).one_or_none()
 
 
 def _run(transaction: Transaction, sql: str, **values: Any) -> int:
     """Execute and return how many rows it changed."""
-    return int(transaction.execute(_text(sql), values).rowcount)
-
-
-_text = lru_cache(maxsize=64)(text)  # the same few statements, parsed once
+    return int(transaction.exec_driver_sql(sql, values).rowcount)

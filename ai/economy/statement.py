@@ -157,16 +157,18 @@ def audit(transaction: Transaction, being: str) -> int:
 
 
 # The newest thoughts' calls, summed thought by thought; looking back no further than they can reach.
-SAMPLES_SQL = text("""
+SAMPLES_SQL = """
     SELECT MIN(at_ms) AS at_ms, MIN(model) AS model, -SUM(allowance_nanos + topup_nanos) AS cost_nanos,
            COALESCE(SUM(tokens_in), 0) AS tokens_in, COALESCE(SUM(tokens_out), 0) AS tokens_out
       FROM (SELECT * FROM entries WHERE being = :being AND kind = 'charge' AND thought_id IS NOT NULL
              ORDER BY id DESC LIMIT :calls)
      GROUP BY thought_id ORDER BY MAX(id) DESC LIMIT :thoughts
-""")
+"""
 
 
 def read_samples(transaction: Transaction, being: str, limit: int) -> list[Sample]:
     """What the newest `limit` thoughts really cost, newest first."""
-    rows = transaction.execute(SAMPLES_SQL, {"being": being, "thoughts": limit, "calls": limit * CALLS_A_THOUGHT})
+    rows = transaction.exec_driver_sql(
+        SAMPLES_SQL, {"being": being, "thoughts": limit, "calls": limit * CALLS_A_THOUGHT}
+    )
     return [Sample(*row) for row in rows]

@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from sqlalchemy.dialects.sqlite import insert
-
 from ai.clock import Clock, to_ms
 from ai.store.engine import Store
-from ai.store.schema import drafts
 from ai.wellformed import well_formed
 
 EVERY_S = 0.25  # four times a second is as fast as anyone reads
+
+
+OVERWRITE = """
+    INSERT OR REPLACE INTO drafts (being, thought_id, attempt, text, at_ms)
+    VALUES (:being, :thought_id, :attempt, :text, :at_ms)
+"""
 
 
 class Draft:
@@ -71,4 +74,4 @@ class Drafts:
             "text": well_formed(draft.text),
             "at_ms": to_ms(self._clock.now()),
         }
-        await self._store.jot(lambda c: c.execute(insert(drafts).values(**row).on_conflict_do_update(set_=row)))
+        await self._store.jot(lambda t: t.exec_driver_sql(OVERWRITE, row))

@@ -98,8 +98,9 @@ class Store:
             connection.info["events"] = events
             with connection.begin():
                 result = work(connection)
-        except DatabaseError as exc:
-            raise StoreError(f"The store {self.path} failed: {exc.orig}.", hint="`alive doctor` looks closer.") from exc
+        except (DatabaseError, sqlite3.Error) as exc:  # the latter from a transaction that could not even begin
+            why = exc.orig if isinstance(exc, DatabaseError) else exc
+            raise StoreError(f"The store {self.path} failed: {why}.", hint="`alive doctor` looks closer.") from exc
         self.commits += engine is self._writer
         if events:
             for listener in self.after_commit:
@@ -122,7 +123,9 @@ def _engine(path: Path, begin: str, pragmas: Mapping[str, object]) -> Engine:
 
     @event.listens_for(engine, "begin")
     def open_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        driver = connection.connection.dbapi_connection
+        assert driver is not None, "a connection that begins is open"
+        driver.cursor().execute(begin)  # straight to the driver: it is said at every transaction
 
     return engine
 
