@@ -18,7 +18,7 @@ from ai.economy.account import Charge
 from ai.economy.credit_tracker import Allowance, CreditTracker
 from ai.economy.money import parse_usd
 from ai.errors import NobodyAlive
-from ai.llm.base import Completion, CompletionRequest, OnText
+from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
 from ai.llm.scripted import Line, Scripted, says
 from ai.moment import DAILY, EXISTENTIAL, IMPORTANT, LAST_WORDS, POST
 from ai.store.engine import Store
@@ -43,7 +43,9 @@ class Mind(Scripted):
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+    async def complete(
+        self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
+    ) -> Completion:
         completion = await super().complete(request, on_text)
         await self.may_answer.wait()
         return completion

@@ -15,7 +15,7 @@ import pytest
 from ai.app import Being, open_being
 from ai.clock import VirtualClock, from_ms
 from ai.errors import NobodyThought
-from ai.llm.base import Completion, CompletionRequest, OnText, Provider
+from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText, Provider
 from ai.llm.failures import CallFailed, Fate, Scope
 from ai.llm.scripted import Line, Scripted, says
 from ai.store.journal import Event
@@ -263,7 +263,9 @@ class Writing:
     def __init__(self) -> None:
         self.go_on = asyncio.Event()
 
-    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+    async def complete(
+        self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
+    ) -> Completion:
         on_text("I am just ")
         await self.go_on.wait()
         on_text("writing.")

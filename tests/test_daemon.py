@@ -15,7 +15,7 @@ from ai.app import open_being
 from ai.clock import VirtualClock
 from ai.daemon import Daemon
 from ai.errors import NobodyThought, StoreError
-from ai.llm.base import Completion, CompletionRequest, OnText
+from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
 from ai.llm.scripted import Scripted
 from ai.moment import Plan
 from tests.conftest import MakeSettings
@@ -226,7 +226,9 @@ class Silent:
     def __init__(self) -> None:
         self.asked = asyncio.Event()
 
-    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+    async def complete(
+        self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
+    ) -> Completion:
         self.asked.set()
         await asyncio.Event().wait()
         raise AssertionError("it never answers")

@@ -13,6 +13,7 @@ from ai.economy.account import Hold, Reckoning
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.reconciler import RIPE_AFTER_S, Reconciler
 from ai.economy.statement import read_budget
+from ai.llm.base import CompletionRequest
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.store.engine import Store
 from tests.openrouter_server import OpenRouterServer
@@ -98,3 +99,27 @@ async def test_the_provider_is_asked_over_its_real_protocol() -> None:
 
 def _key(server: OpenRouterServer) -> SecretStr:
     return SecretStr(server.api_key)
+
+
+async def test_a_call_is_named_in_the_books_before_it_answers_so_that_a_crash_can_be_reckoned_exactly(
+    opened: CreditTracker, clock: VirtualClock
+) -> None:
+    hold = await opened.hold(1_000_000, provider="openrouter", model="m", purpose="daily", timeout_s=60)
+    named: list[str] = []
+
+    async def name(generation_id: str) -> None:
+        await opened.name(hold, generation_id)
+        named.append(generation_id)
+
+    with OpenRouterServer() as server:
+        client = OpenAICompatible("openrouter", server.base_url, _key(server), timeout_s=10)
+        server.generation_404s = 0
+        try:
+            request = CompletionRequest("anthropic/claude-3-haiku", [{"role": "user", "content": "Hello."}], 64)
+            await client.complete(request, lambda _: None, name)  # the answer itself is lost: nobody settles it
+            clock.advance(3600)  # as after a crash: the hold is overdue, and all there is, is its name
+            assert await Reconciler(opened, {"openrouter": client}, clock, _untold).reconcile() == 1
+        finally:
+            await client.aclose()
+    assert named == [server.bills[0].generation_id]
+    assert (await opened.balance()).spent_nanos == server.billed_nanos

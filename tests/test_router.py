@@ -14,7 +14,7 @@ from ai.clock import VirtualClock
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import parse_usd
 from ai.errors import NobodyThought
-from ai.llm.base import Completion, CompletionRequest, OnText, Provider
+from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText, Provider
 from ai.llm.failures import CallFailed, Fate, Scope
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.question import Answer, Question
@@ -355,7 +355,9 @@ class Refusing:
 
     name = "openrouter"
 
-    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+    async def complete(
+        self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
+    ) -> Completion:
         raise AssertionError(f"{request.model} was asked")
 
     async def aclose(self) -> None:

@@ -151,11 +151,21 @@ def release(transaction: Transaction, hold: Hold, reason: str, at_ms: int) -> No
         _expire_rest(transaction, hold, hold.allowance_nanos, at_ms)
 
 
+def name_hold(transaction: Transaction, hold: Hold, generation_id: str) -> None:
+    """Keep the provider's name of the call a hold is open for."""
+    _run(
+        transaction,
+        "UPDATE holds SET generation_id = :generation_id WHERE id = :id AND state = 'open'",
+        id=hold.id,
+        generation_id=generation_id,
+    )
+
+
 def mark_unknown(transaction: Transaction, hold: Hold, reason: str, generation_id: str | None = None) -> None:
     """The fate of an attempt is unknown: its hold counts as spent until somebody learns better."""
     _run(
         transaction,
-        "UPDATE holds SET state = 'unknown', reason = :reason, generation_id = :generation_id"
+        "UPDATE holds SET state = 'unknown', reason = :reason, generation_id = COALESCE(:generation_id, generation_id)"
         " WHERE id = :id AND state = 'open'",
         id=hold.id,
         reason=reason,

@@ -124,6 +124,11 @@ class CreditTracker:
         """End a hold whose attempt cost nothing."""
         await self._store.write(lambda t: books.release(t, hold, reason, to_ms(self._clock.now())))
 
+    async def name(self, hold: Hold, generation_id: str) -> None:
+        """The provider has named the call: from now on its cost can be found out, whatever becomes of us."""
+        if hold.id is not None:
+            await self._store.write(lambda t: books.name_hold(t, hold, generation_id))
+
     async def forget(self, hold: Hold, reason: str, generation_id: str | None = None) -> None:
         """Nobody knows what the attempt cost: its hold counts as spent until reconciled."""
         await self._store.write(lambda t: books.mark_unknown(t, hold, reason, generation_id))

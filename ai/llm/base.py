@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
@@ -15,6 +15,9 @@ Message = Mapping[str, Any]
 
 OnText = Callable[[str], None]
 """Called with each piece of visible text as it comes; must return at once."""
+
+OnNamed = Callable[[str], Awaitable[None]]
+"""Called with a generation's id: what a call that is cut short later can be found again by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,13 @@ class Provider(Protocol):
 
     name: str
 
-    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
-        """Answer one request, streaming its visible text to `on_text`. Raises CallFailed."""
+    async def complete(
+        self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
+    ) -> Completion:
+        """Answer one request, streaming its visible text to `on_text`. Raises CallFailed.
+
+        `on_named` is told the generation's id as soon as the provider gives it one, before any text.
+        """
 
     async def aclose(self) -> None:
         """Give back what is held; nothing is asked afterwards."""

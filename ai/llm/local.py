@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ai.llm.base import Completion, CompletionRequest, OnText
+from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
 from ai.llm.failures import CallFailed, Fate, Scope
 from ai.llm.stream import Reply
 
@@ -46,7 +46,9 @@ class LocalModel:
         self._server: Any = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="local-model")
 
-    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+    async def complete(
+        self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
+    ) -> Completion:
         """Answer one request. Tools are not offered: a model of this size ignores them."""
         loop = asyncio.get_running_loop()
         stop, reply = threading.Event(), Reply(self.name, request.model)

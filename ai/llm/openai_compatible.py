@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from ai.economy.account import Reckoning
 from ai.economy.money import round_up
-from ai.llm.base import Completion, CompletionRequest, OnText
+from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
 from ai.llm.failures import CallFailed, Fate, Scope, from_error
 from ai.llm.stream import Reply, parse_cost
 from ai.models.pricing import PER_MILLION
@@ -51,7 +51,9 @@ class OpenAICompatible:
             transport=transport,
         )
 
-    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+    async def complete(
+        self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
+    ) -> Completion:
         """Answer one request, streaming. Raises CallFailed, which says what is known of the money."""
         reply = Reply(self.name, request.model)
         async with (
@@ -62,6 +64,8 @@ class OpenAICompatible:
             if response.is_error:
                 raise from_error(self.name, response.status_code, _parsed(await response.aread()))
             reply.generation_id = response.headers.get("x-generation-id")
+            if on_named is not None and reply.generation_id:
+                await on_named(reply.generation_id)
             if "text/event-stream" in response.headers.get("content-type", ""):
                 async for event in _events(response):
                     reply.add_chunk(event, on_text)

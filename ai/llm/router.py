@@ -131,7 +131,9 @@ class Router:
     ) -> tuple[Completion, int]:
         assert model.price is not None, "a model without a price is never attempted"
         try:
-            completion = await self._providers[model.provider].complete(request, on_text)
+            completion = await self._providers[model.provider].complete(
+                request, on_text, lambda generation_id: self._tracker.name(hold, generation_id)
+            )
         except CallFailed as exc:
             await self._close(hold, model.price, exc)
             raise

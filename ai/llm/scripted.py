@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from ai.llm.base import Completion, CompletionRequest, OnText, ToolCall, Usage
+from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText, ToolCall, Usage
 from ai.llm.failures import CallFailed
 
 Line = str | Completion | CallFailed
@@ -26,7 +26,9 @@ class Scripted:
         self.asked: list[CompletionRequest] = []
         self._script = script if callable(script) else _repeat(list(script))
 
-    async def complete(self, request: CompletionRequest, on_text: OnText) -> Completion:
+    async def complete(
+        self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
+    ) -> Completion:
         """The next line of the script."""
         self.asked.append(request)
         await asyncio.sleep(0)  # as any real call, it lets others run
