@@ -15,6 +15,8 @@ let last = view.newest;
 let skewMs = Date.parse(view.now) - Date.now(); // the server's clock is the one that counts
 let failures = 0;
 let asking = 0;
+let answering = false; // a question is under way
+let stale = false; // and something has happened since it was asked
 
 function show() {
   // The answer to a question may bring the finished thought before the stream does.
@@ -38,6 +40,8 @@ function tick() {
 
 async function ask() {
   clearTimeout(asking);
+  answering = true;
+  stale = false;
   try {
     const answer = await fetch("/view", { signal: AbortSignal.timeout(RETRY_MS) });
     if (!answer.ok) throw new Error(String(answer.status));
@@ -48,8 +52,15 @@ async function ask() {
   } catch {
     failures += 1;
   }
+  answering = false;
   show();
-  askIn(document.hidden ? HIDDEN_MS : CALM_MS);
+  askIn(stale ? SOON_MS : document.hidden ? HIDDEN_MS : CALM_MS);
+}
+
+/** Something happened: ask soon, also when the answer under way may be older than it. */
+function askSoon() {
+  if (answering) stale = true;
+  else askIn(SOON_MS);
 }
 
 function askIn(delayMs) {
@@ -66,7 +77,7 @@ function happened(event) {
     view = { ...view, stillness: null, thoughts: [thought, ...view.thoughts].slice(0, 7) };
     show();
   }
-  askIn(SOON_MS);
+  askSoon();
 }
 
 function drafted(event) {
@@ -74,7 +85,7 @@ function drafted(event) {
   const began = !draft && next.thought_id;
   draft = next.thought_id ? next : null;
   show();
-  if (began || !draft) askIn(SOON_MS);
+  if (began || !draft) askSoon();
 }
 
 function watch() {
@@ -83,7 +94,7 @@ function watch() {
   stream.addEventListener("draft", drafted);
   stream.addEventListener("error", () => {
     draft = null; // if it is still being written, the stream says so when it is back
-    askIn(SOON_MS);
+    askSoon();
     if (stream.readyState === EventSource.CLOSED) setTimeout(watch, RETRY_MS);
   });
 }
