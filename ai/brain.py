@@ -13,7 +13,7 @@ from ai.actions.base import Occasion
 from ai.errors import NobodyThought
 from ai.llm.base import Message, OnText, Tool, ToolCall
 from ai.llm.question import Answer, Question
-from ai.moment import Deed, Moment, Plan, Thought
+from ai.moment import LAST_WORDS, Deed, Moment, Plan, Thought
 
 MAX_ROUNDS = 3  # a thought may act, see what came of it, and act again, this often
 MAX_CALLS = 3  # tool calls carried out in one round
@@ -98,8 +98,11 @@ class Brain:
     async def act(self, moment: Moment, plan: Plan, thought: Thought) -> None:
         """Carry out what was chosen, tell the model what came of it, and so on for a bounded number of rounds."""
         occasion = Occasion(moment, plan)
-        for rounds_left in reversed(range(MAX_ROUNDS)):
-            calls = thought.tool_calls if thought.native_tools else await self.choose(moment, plan, thought)
+        silent = plan.kind == LAST_WORDS  # after them nothing is asked any more, not even for a choice
+        for rounds_left in reversed(range(1 if silent else MAX_ROUNDS)):
+            calls = thought.tool_calls
+            if not thought.native_tools and not silent:
+                calls = await self.choose(moment, plan, thought)
             deeds = [await self.do(call, occasion, thought) for call in calls[:MAX_CALLS]]
             deeds += [Deed(call, False, TOO_MANY) for call in calls[MAX_CALLS:]]
             if not (rounds_left and thought.native_tools and any(deed.worth_telling for deed in deeds)):

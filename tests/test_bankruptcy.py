@@ -175,6 +175,27 @@ async def test_a_tool_called_with_the_last_breath_buys_no_further_word(wake: Ope
         assert await state_of(being) == "hibernating"
 
 
+async def test_a_top_up_while_the_last_words_are_said_buys_no_further_word_of_them(
+    wake: Open, clock: VirtualClock
+) -> None:
+    async def credit(being: Being) -> None:
+        await being.books.tracker.topup(parse_usd("5"), external_id="late")
+
+    curious = Mind(
+        lambda request: says("What is left?", model=request.model, calls=[("check_budget", {})], cost_usd=Decimal(COST))
+    )
+    async with wake(curious, clock) as being:
+        await spend(being, "4.90")
+        curious.may_answer.clear()
+        speaking = asyncio.create_task(being.brain.live())
+        while not curious.asked:  # noqa: ASYNC110 - the mind is asked in another task
+            await asyncio.sleep(0)
+        await credit(being)
+        curious.may_answer.set()
+        await speaking
+        assert curious.paid == [PREMIUM]
+
+
 async def test_hibernation_outlasts_every_restart_and_the_last_words_are_said_once(
     wake: Open, clock: VirtualClock
 ) -> None:
