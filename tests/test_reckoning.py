@@ -72,6 +72,20 @@ async def test_with_an_exclusive_key_the_drift_is_what_the_lost_calls_cost(
     assert (balance.spent_nanos, balance.unknown_nanos) == (300_000, 0)
 
 
+async def test_drift_beyond_the_lost_calls_is_never_booked_on_them(
+    opened: CreditTracker, store: Store, clock: VirtualClock
+) -> None:
+    await _lose(opened, 200_000)
+    clock.advance(RIPE_AFTER_S)
+    biller = Says(2_000_000_000)  # what the key had used before this being was born
+    reconciler = Reconciler(opened, {"openrouter": biller}, clock, _untold, exclusive=True)
+    await reconciler.compare()
+    assert (await opened.balance()).spent_nanos == 200_000
+    await reconciler.compare()
+    (said,) = (await store.read(lambda t: read_budget(t, BEING)))["providers"]
+    assert said["drift"] == "1.9998"
+
+
 async def test_a_lost_call_that_is_too_fresh_to_be_counted_is_left_alone(
     opened: CreditTracker, clock: VirtualClock
 ) -> None:

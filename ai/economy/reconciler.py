@@ -80,8 +80,9 @@ class Reconciler:
         ripe = all(now_ms - one.opened_at_ms >= RIPE_AFTER_S * 1000 for one in lost)
         if balance.held_nanos or not ripe or any(one.hold.month != balance.month for one in lost):
             return  # a call under way, or one the provider may not have counted yet, would be taken for another's cost
-        for number, one in enumerate(lost, start=1):
-            cost_nanos = min(max(0, drift_nanos), one.hold.amount_nanos) if number < len(lost) else max(0, drift_nanos)
+        for one in lost:
+            # Never more than its hold: what is left over is no lost call's cost, and stays shown as drift.
+            cost_nanos = min(max(0, drift_nanos), one.hold.amount_nanos)
             drift_nanos -= cost_nanos
             await self._tracker.settle(one.hold, Charge(cost_nanos, "reported", generation_id=one.generation_id))
 
