@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
 import ai
 from ai.app import open_being
@@ -18,12 +20,14 @@ from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import parse_usd
 from ai.errors import AliveError, StoreDamaged, StoreError, StoreMissing
 from ai.llm.scripted import Scripted
+from ai.store import migrations
 from ai.store.backup import KEPT, back_up, backups, copy_store, restore
 from ai.store.engine import Store
 from ai.store.journal import Journal
 from ai.store.keeper import BackupKeeper
 from ai.store.lease import hold_lock
-from ai.store.versions import FILE_NAME, version_of
+from ai.store.migrate import migrate
+from ai.store.versions import FILE_NAME, HISTORY, check_version, version_of
 from tests.conftest import MakeSettings
 from tests.parts import BEING, NOON, entries, events, fresh_store, imbalance
 from tests.test_cli import PATIENCE_S, Alive, one_sentence
@@ -333,3 +337,14 @@ def test_what_is_no_backup_is_refused_and_the_store_stays(data_dir: Path, tmp_pa
         assert "\n" not in str(refused.value)
     assert (data_dir / FILE_NAME).read_bytes() == before
     assert not list(data_dir.glob("*before-restore*"))
+
+
+def test_a_store_of_an_older_version_is_copied_before_it_is_brought_up_to_date(tmp_path: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.attributes["path"] = tmp_path / FILE_NAME
+    command.upgrade(config, HISTORY[0])
+    migrate(tmp_path, VirtualClock(NOON))
+    check_version(tmp_path / FILE_NAME)
+    (copy,) = backups(tmp_path)
+    assert version_of(copy) == HISTORY[0]

@@ -126,15 +126,6 @@ def upgrade() -> None:
     )
     op.create_index("holds_outstanding", "holds", ["being"], sqlite_where=sa.text("state IN ('open', 'unknown')"))
     op.create_table(
-        "reckonings",
-        sa.Column("being", sa.Text, primary_key=True),
-        sa.Column("provider", sa.Text, primary_key=True),
-        sa.Column("at_ms", sa.Integer, nullable=False),
-        sa.Column("month", sa.Text, nullable=False),
-        sa.Column("usage_nanos", sa.Integer, nullable=False),
-        sa.Column("remaining_nanos", sa.Integer),
-    )
-    op.create_table(
         "catalogue",
         sa.Column("being", sa.Text, primary_key=True),
         sa.Column("provider", sa.Text, primary_key=True),
