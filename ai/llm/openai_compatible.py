@@ -62,7 +62,7 @@ class OpenAICompatible:
             self._client.stream("POST", "chat/completions", json=_body(request)) as response,
         ):
             if response.is_error:
-                raise from_error(self.name, response.status_code, _parsed(await response.aread()))
+                raise from_error(self.name, response.status_code, _parsed(await response.aread()), response.headers)
             reply.generation_id = response.headers.get("x-generation-id")
             if on_named is not None and reply.generation_id:
                 await on_named(reply.generation_id)
@@ -119,7 +119,7 @@ class OpenAICompatible:
         async with self._translated(Reply(self.name, "")), asyncio.timeout(self._timeout_s):
             response = await self._client.get(path)
         if response.is_error:
-            raise from_error(self.name, response.status_code, _parsed(response.content))
+            raise from_error(self.name, response.status_code, _parsed(response.content), response.headers)
         return _parsed(response.content)
 
     @asynccontextmanager
