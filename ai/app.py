@@ -24,11 +24,15 @@ from ai.life.identity import default_identity
 from ai.life.lifecycle import Lifecycle
 from ai.life.memory import Memory
 from ai.llm.base import Provider
+from ai.llm.cooldowns import Cooldowns
+from ai.llm.failures import Until
+from ai.llm.free_pace import FreePace
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.router import Router
 from ai.models.catalogue import Catalogue
 from ai.models.model_config import DEFAULT_OPENROUTER_MODEL, LOCAL_MODEL_ID, local_model
+from ai.models.model_rotator import ModelRotator
 from ai.models.refresher import Refresher
 from ai.recollection import Recollection
 from ai.senses import Senses
@@ -56,6 +60,7 @@ class Books:
     tracker: CreditTracker
     catalogue: Catalogue
     lifecycle: Lifecycle
+    cooldowns: Cooldowns
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,10 @@ async def open_books(
             tracker=CreditTracker(store, journal, clock, settings.being, allowance),
             catalogue=Catalogue(store, clock, settings.being, settings.llm_provider, local),
             lifecycle=Lifecycle(store, journal, clock, settings.being, settings.on_bankruptcy),
+            cooldowns=Cooldowns(store, clock, settings.being, _accounts(settings, secrets)),
         )
         await books.catalogue.load()
+        await books.cooldowns.load()
         yield books
     finally:
         await asyncio.to_thread(store.close)
@@ -130,7 +137,8 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
     store, journal, being = books.store, books.journal, settings.being
     timeline = Timeline(store, journal, clock, being)
     memory = Memory(store, journal, clock, being)
-    hands = Hands(books.tracker, books.catalogue, books.lifecycle, timeline, memory)
+    rotator = ModelRotator(store, being, books.catalogue, books.cooldowns, books.lifecycle)
+    hands = Hands(books.tracker, books.catalogue, books.lifecycle, rotator, timeline, memory)
     senses = Senses(
         store,
         clock,
@@ -138,12 +146,14 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         lifecycle=books.lifecycle,
         tracker=books.tracker,
         catalogue=books.catalogue,
+        rotator=rotator,
         default_model=default_model(settings),
+        interval_s=settings.think_interval_s,
     )
     brain = Brain(
         senses=senses,
         governor=Governor(settings.think_interval_s, books.catalogue),
-        mind=Router(providers, books.catalogue, books.tracker, clock, timeout_s=settings.llm_timeout_s),
+        mind=make_router(settings, books, providers, clock),
         actions=Registry(hands),
         drafts=Drafts(store, clock, being),
         recollection=Recollection(store, journal, being, books.tracker, books.lifecycle),
@@ -155,7 +165,11 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
 
         return on_failure
 
-    doorbell = Doorbell(store, books.tracker, clock, being, senses.wake_if_funded)
+    async def on_topup() -> None:
+        await books.cooldowns.end(Until.TOPUP)  # who pays in here has probably paid in there
+        await senses.wake_if_funded()
+
+    doorbell = Doorbell(store, books.tracker, clock, being, on_topup)
     billers = {name: provider for name, provider in providers.items() if isinstance(provider, OpenAICompatible)}
     chores: list[Chore] = [
         lambda: doorbell.keep(daemon.wake),
@@ -176,6 +190,26 @@ def default_model(settings: Settings) -> str:
     if settings.llm_provider == "local":
         return LOCAL_MODEL_ID
     return settings.openrouter_default_model or DEFAULT_OPENROUTER_MODEL
+
+
+def make_router(settings: Settings, books: Books, providers: Mapping[str, Provider], clock: Clock) -> Router:
+    """The line of models over these providers."""
+    return Router(
+        providers,
+        books.catalogue,
+        books.tracker,
+        books.cooldowns,
+        FreePace(clock),
+        clock,
+        timeout_s=settings.llm_timeout_s,
+    )
+
+
+def _accounts(settings: Settings, secrets: vault.Secrets) -> dict[str, str]:
+    """By provider, a mark of the address and the key that are in use there."""
+    if "OPENROUTER_API_KEY" not in secrets:
+        return {}
+    return {"openrouter": vault.fingerprint(settings.openrouter_base_url, secrets["OPENROUTER_API_KEY"])}
 
 
 def make_providers(settings: Settings, secrets: vault.Secrets) -> dict[str, Provider]:

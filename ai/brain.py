@@ -52,6 +52,7 @@ class Drafts(Protocol):
 
 class Recollection(Protocol):
     async def remember(self, moment: Moment, plan: Plan, thought: Thought) -> None: ...
+    async def skip(self, moment: Moment, plan: Plan) -> None: ...
     async def intend(self, thought: Thought, call: ToolCall) -> None: ...
     async def report(self, thought: Thought, deed: Deed) -> None: ...
 
@@ -67,13 +68,17 @@ class Brain:
     drafts: Drafts
     recollection: Recollection
 
-    async def live(self, kind: str | None = None) -> Plan:
+    async def live(self, kind: str | None = None, *, may_skip: bool = False) -> Plan:
         """Have one thought and act on it; `kind` overrides what moment this would be.
 
+        `may_skip` lets a thought be left out, free of charge, when the plan says that it is not worth its money now.
         Raises NobodyThought when no model could think, NobodyAlive when there is no life to think in.
         """
         moment = await self.senses.sense(kind)
         plan = self.governor.plan(moment)
+        if may_skip and plan.skip:
+            await self.recollection.skip(moment, plan)
+            return plan
         thought = await self.think(moment, plan)
         await self.recollection.remember(moment, plan, thought)
         await self.act(moment, plan, thought)
@@ -86,6 +91,7 @@ class Brain:
             purpose=moment.kind,
             thought_id=thought_id,
             wanted=plan.model,
+            because=plan.why,
             classes=plan.classes,
             reply_cap_tokens=plan.reply_cap_tokens,
             compose=lambda model: prompt.compose_small(moment) if model.cls == "local" else prompt.compose(moment),
@@ -99,6 +105,7 @@ class Brain:
         """Carry out what was chosen, tell the model what came of it, and so on for a bounded number of rounds."""
         occasion = Occasion(moment, plan)
         silent = plan.kind == LAST_WORDS  # after them nothing is asked any more, not even for a choice
+        malformed = False
         for rounds_left in reversed(range(1 if silent else MAX_ROUNDS)):
             calls = thought.tool_calls
             if not thought.native_tools and not silent:
@@ -107,6 +114,9 @@ class Brain:
             deeds += [Deed(call, False, TOO_MANY) for call in calls[MAX_CALLS:]]
             if not (rounds_left and thought.native_tools and any(deed.worth_telling for deed in deeds)):
                 return
+            if malformed and all(deed.malformed for deed in deeds):
+                return  # it was told once what is wrong with its calls: that has to do
+            malformed = any(deed.malformed for deed in deeds)
             try:
                 thought = await self.reflect(plan, thought, deeds)
             except NobodyThought:
@@ -122,6 +132,8 @@ class Brain:
     async def choose(self, moment: Moment, plan: Plan, thought: Thought) -> Sequence[ToolCall]:
         """One action, from a model that has no tools: its choice is led by a JSON schema."""
         question = _again(plan, thought, prompt.compose_choice(moment, thought.text, self.actions.menu()))
+        if thought.answer.model.cls != "local" and plan.brief_model:
+            question = replace(question, wanted=plan.brief_model)
         try:
             answer = await self.mind.ask(replace(question, schema=self.actions.schema()), lambda _: _unheard)
         except NobodyThought:

@@ -18,7 +18,7 @@ RETRY_S = 60.0  # a thought that failed before it was planned is tried again aft
 
 
 class Brain(Protocol):
-    async def live(self, kind: str | None = ...) -> Plan: ...
+    async def live(self, kind: str | None = ..., *, may_skip: bool = ...) -> Plan: ...
 
 
 class Pulse(Protocol):
@@ -93,7 +93,7 @@ class Daemon:
         interval_s = RETRY_S
         await self._pulse.thinking()
         try:
-            interval_s = (await self._brain.live()).interval_s
+            interval_s = (await self._brain.live(may_skip=True)).interval_s
         except StoreError:
             raise
         except NobodyAlive:

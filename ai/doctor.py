@@ -13,7 +13,7 @@ from typing import Any
 
 import vault
 from ai import settings
-from ai.app import CLOCK_TOLERANCE_S, default_model, make_providers, open_books
+from ai.app import CLOCK_TOLERANCE_S, default_model, make_providers, make_router, open_books
 from ai.clock import Clock, iso, to_ms
 from ai.economy.money import exact
 from ai.economy.statement import audit, read_budget
@@ -21,7 +21,6 @@ from ai.errors import AliveError, FundsError, SettingsError, StoreMissing
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.question import Question
-from ai.llm.router import Router
 from ai.models.model_config import CLASSES
 from ai.settings import Settings
 from ai.store.backup import backups, check_whole, damaged, offer
@@ -207,7 +206,7 @@ async def _paid_word(chosen: Settings, secrets: vault.Secrets, clock: Clock) -> 
                 compose=lambda _: ONE_WORD,
                 fallback=False,
             )
-            router = Router(providers, books.catalogue, books.tracker, clock, timeout_s=chosen.llm_timeout_s)
+            router = make_router(chosen, books, providers, clock)
             answer = await router.ask(question, lambda _: lambda _: None)
     except AliveError as exc:
         return Finding("thought", False, exc.message, exc.hint)

@@ -16,6 +16,7 @@ Foreign errors are translated once, at the adapter that meets them, with ``from 
     ├── ModelChoiceError        a model that is unknown or cannot be paid for
     ├── NobodyAlive             there is no life to think in
     ├── ActionError             an action refused; the being is told why
+    │   └── MalformedCall       it was asked for in a way that makes no sense
     ├── NobodyThought           no model in the line could think
     └── ModelFailure            one attempt at one model failed (see llm/failures.py)
 """
@@ -106,6 +107,10 @@ class ModelChoiceError(AliveError):
 
 class ActionError(AliveError):
     """An action the being chose was refused; the sentence is told to the being."""
+
+
+class MalformedCall(ActionError):
+    """A tool call that names no action, or whose arguments do not fit."""
 
 
 class NobodyThought(AliveError):

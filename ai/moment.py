@@ -22,7 +22,9 @@ LAST_WORDS = "last_words"  # it has run out: the last thought that may be paid f
 class Moment:
     """Everything the being knows as a thought begins. `kind` is one of the kinds above, `news` what came about since.
 
-    `samples` are what the last thoughts really cost; `own_choice` says that the being itself chose its resident model.
+    `samples` are what the last thoughts really cost; `own_choice` says that the being itself chose its resident model;
+    `thoughts` are its last ones and the notes it made between them, oldest first, and `memories` the notes before;
+    `quiet` says that nothing happened since the last thought, `skipped` how many were left out since then.
     """
 
     at: datetime
@@ -40,13 +42,16 @@ class Moment:
     samples: Sequence[Sample]
     memories: Sequence[str]
     thoughts: Sequence[str]
+    quiet: bool = False
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The governor's word on one thought: which model, of which classes, how long the reply, when the next one.
 
-    `why` is one plain sentence when the wanted model is not simply the resident one.
+    `why` is one plain clause when the wanted model is not simply the resident one; `pace_nanos` is what a thought may
+    cost so that the money lasts; `brief_model` answers what is short; `skip` says why the thought is better left out.
     """
 
     kind: str
@@ -57,6 +62,9 @@ class Plan:
     interval_s: float
     posts_a_day: int
     use_reserve: bool = False
+    pace_nanos: float = 0.0
+    brief_model: str = ""
+    skip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +96,14 @@ class Thought:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One action and its result, as told to the being. `ok` is false when it was refused."""
+    """One action and its result, as told to the being. `ok` is false when it was refused, `malformed` true when it
+    was asked for in a way that made no sense."""
 
     call: ToolCall
     ok: bool
     text: str
     informs: bool = False
+    malformed: bool = False
 
     @property
     def worth_telling(self) -> bool:

@@ -40,8 +40,9 @@ class Recollection:
             "provider": answer.model.provider,
             "class": answer.model.cls,
             "moment": moment.kind,
-            "why": f"{answer.why} Because {plan.why}." if plan.why else answer.why,
+            "why": answer.why,
             "cost": exact(answer.cost_nanos),
+            "saved": exact(answer.saved_nanos),
             "tokens_in": usage.tokens_in if usage else 0,
             "tokens_out": usage.tokens_out if usage else 0,
             "tokens_cached": usage.tokens_cached if usage else 0,
@@ -59,6 +60,10 @@ class Recollection:
                 self._lifecycle.go_broke(transaction)
 
         await self._store.write(work)
+
+    async def skip(self, moment: Moment, plan: Plan) -> None:
+        """Say that a thought was left out, and why."""
+        await self._journal.write("note", {"text": f"No thought now: {plan.skip}.", "skipped": True})
 
     async def intend(self, thought: Thought, call: ToolCall) -> None:
         """Keep what the being is about to do."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ai.clock import Clock, from_ms, to_ms
+from ai.clock import Clock, from_ms, month_end, to_ms
 from ai.economy.account import Balance, Sample
 from ai.economy.credit_tracker import CreditTracker
+from ai.economy.forecast import pace_nanos
 from ai.economy.statement import SAMPLES, read_samples
 from ai.economy.tiers import BANKRUPT, CRITICAL, TIERS, Tier, judge
 from ai.errors import NobodyAlive
 from ai.life.lifecycle import Lifecycle
 from ai.models.catalogue import Catalogue
+from ai.models.model_rotator import ModelRotator
 from ai.moment import DAILY, EXISTENTIAL, IMPORTANT, LAST_WORDS, POST, Moment
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Event, last_events, read_events
@@ -20,8 +22,9 @@ from ai.store.lives import Life
 from ai.store.notes import newest_notes
 
 NOTES_IN_MIND = 8
-THOUGHTS_IN_MIND = 3
+THOUGHTS_IN_MIND = 4  # at least, and fewer than twice as many: the oldest leave together, so that a prompt only grows
 NEWS_IN_MIND = 50
+QUIET = {"thought", "action", "result", "charge", "post", "memory", "model", "failure", "note"}  # its own doing
 DAY_MS = 86_400_000
 # The least a paid call can be: what decides whether any is possible at all.
 SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS = 4000, 200  # the bound counts bytes: 3,200 to 3,600 were seen
@@ -34,6 +37,7 @@ class Past:
     notes: Sequence[str]
     thoughts: Sequence[str]
     events: Sequence[Event]
+    skipped: int
     posted_at_ms: int
     samples: Sequence[Sample]
 
@@ -50,7 +54,9 @@ class Senses:
         lifecycle: Lifecycle,
         tracker: CreditTracker,
         catalogue: Catalogue,
+        rotator: ModelRotator,
         default_model: str,
+        interval_s: float,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -58,7 +64,9 @@ class Senses:
         self._lifecycle = lifecycle
         self._tracker = tracker
         self._catalogue = catalogue
+        self._rotator = rotator
         self._default_model = default_model
+        self._interval_s = interval_s
 
     async def sense(self, kind: str | None = None) -> Moment:
         """The moment as it is now. `kind` overrides what moment it would be.
@@ -66,7 +74,7 @@ class Senses:
         Raises NobodyAlive when there is no life to think in.
         """
         balance, life, tier = await self._take_stock()
-        past = await self._store.read(self._past)
+        past = await self._store.read(lambda t: self._past(t, life.thoughts))
         now = self._clock.now()
         return Moment(
             at=now,
@@ -84,6 +92,8 @@ class Senses:
             samples=past.samples,
             memories=past.notes,
             thoughts=past.thoughts,
+            quiet=bool(past.thoughts) and all(event.kind in QUIET for event in past.events),
+            skipped=past.skipped,
         )
 
     async def wake_if_funded(self) -> None:
@@ -107,7 +117,15 @@ class Senses:
         await self._lifecycle.enter_tier(tier.name, life.tier, balance.fraction)
         if life.state == "hibernating" and tier is not BANKRUPT:
             await self._lifecycle.revive("there is money again")
-        return balance, life, tier
+        return balance, await self._reviewed(life, tier, balance), tier
+
+    async def _reviewed(self, life: Life, tier: Tier, balance: Balance) -> Life:
+        """The life with its resident model, which may have had to make room for another."""
+        pace = pace_nanos(balance.available_nanos, self._clock.now(), month_end(balance.month), self._interval_s)
+        fell = tier.name if life.tier not in (None, tier.name) else ""
+        resident = life.resident_model or self._default_model
+        moved_in = await self._rotator.review(resident, life.resident_by, tier.classes, float(pace), tier_fell=fell)
+        return life if moved_in is None else replace(life, resident_model=moved_in.id, resident_by="rotator")
 
     def _kind(self, life: Life, tier: Tier, past: Past) -> str:
         if tier is BANKRUPT:
@@ -121,17 +139,30 @@ class Senses:
             return POST
         return DAILY
 
-    def _past(self, transaction: Transaction) -> Past:
-        thoughts = last_events(transaction, self._being, kind="thought", limit=THOUGHTS_IN_MIND)
+    def _past(self, transaction: Transaction, had: int) -> Past:
+        """`had` is how many thoughts this life has had: it decides which of them are in mind."""
+        in_mind = had - max(0, (had // THOUGHTS_IN_MIND - 1) * THOUGHTS_IN_MIND)
+        thoughts = last_events(transaction, self._being, kind="thought", limit=in_mind) if in_mind else []
+        first = thoughts[0] if thoughts else None
+        noted = read_events(transaction, self._being, after=first.id, kind="memory") if first else []
+        events = read_events(
+            transaction, self._being, after=thoughts[-1].id if thoughts else 0, keeper=True, limit=NEWS_IN_MIND
+        )
         posts = last_events(transaction, self._being, kind="post")
-        since = thoughts[-1].id if thoughts else 0
         return Past(
-            notes=newest_notes(transaction, self._being, NOTES_IN_MIND),
-            thoughts=[str(event.data["text"]) for event in thoughts],
-            events=read_events(transaction, self._being, after=since, keeper=True, limit=NEWS_IN_MIND),
+            notes=newest_notes(transaction, self._being, NOTES_IN_MIND, before_ms=first.at_ms if first else None),
+            thoughts=[_remembered(event) for event in sorted([*thoughts, *noted], key=lambda event: event.id)],
+            events=events,
+            skipped=sum(bool(event.data.get("skipped")) for event in events),
             posted_at_ms=posts[-1].at_ms if posts else 0,
             samples=read_samples(transaction, self._being, SAMPLES),
         )
+
+
+def _remembered(event: Event) -> str:
+    """A thought or a note as it stands in mind."""
+    text = str(event.data["text"])
+    return f"You noted: {text}" if event.kind == "memory" else text
 
 
 def _nobody(life: Life | None) -> str:

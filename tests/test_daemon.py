@@ -56,7 +56,7 @@ class HandBrain:
         self.may_end.set()
         self._failures = list(failures)
 
-    async def live(self, kind: str | None = None) -> Plan:
+    async def live(self, kind: str | None = None, *, may_skip: bool = False) -> Plan:
         self.begun += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

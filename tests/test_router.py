@@ -15,7 +15,9 @@ from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import parse_usd
 from ai.errors import NobodyThought
 from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText, Provider
+from ai.llm.cooldowns import Cooldowns
 from ai.llm.failures import CallFailed, Fate, Scope
+from ai.llm.free_pace import FreePace
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.question import Answer, Question
 from ai.llm.router import Router
@@ -57,6 +59,8 @@ class Line:
         self.heard: list[str] = []
         self.openrouter = openrouter_at(server)
         self.catalogue = Catalogue(store, clock, BEING, "openrouter", local_model())
+        self.cooldowns = Cooldowns(store, clock, BEING)
+        self.free_pace = FreePace(clock)
         self._clock = clock
 
     async def ask(self, asked: Question, providers: dict[str, Provider] | None = None) -> Answer:
@@ -67,7 +71,15 @@ class Line:
             return self.heard.append
 
         line: dict[str, Provider] = {"openrouter": self.openrouter, "local": self.local}
-        router = Router(providers or line, self.catalogue, self.tracker, self._clock, timeout_s=TIMEOUT_S)
+        router = Router(
+            providers or line,
+            self.catalogue,
+            self.tracker,
+            self.cooldowns,
+            self.free_pace,
+            self._clock,
+            timeout_s=TIMEOUT_S,
+        )
         return await router.ask(asked, on_attempt)
 
     async def holds(self) -> list[str]:

@@ -36,6 +36,12 @@ class Residence(Protocol):
     async def settle_in(self, model_id: str, *, by: str, reason: str) -> None: ...
 
 
+class Rotator(Protocol):
+    """Who finds somebody else to think with."""
+
+    async def rotate(self, resident: str, classes: Sequence[str], pace_nanos: float, reason: str) -> ModelInfo: ...
+
+
 class Channel(Protocol):
     """Somewhere to post."""
 
@@ -55,6 +61,7 @@ class Hands:
     purse: Purse
     models: Models
     residence: Residence
+    rotator: Rotator
     channel: Channel
     notes: Notes
 
@@ -76,6 +83,8 @@ class Action(BaseModel):
     summary: ClassVar[str]
     small: ClassVar[bool] = False
     """Whether a very small model is offered it too."""
+    tool: ClassVar[bool] = True
+    """Whether a model that calls tools is offered it: every one it is offered is paid for in every prompt."""
     informs: ClassVar[bool] = False
     """Whether its result is news the model should hear before the thought ends."""
 

@@ -30,9 +30,14 @@ class SwitchModel(Action):
     name = "switch_model"
     summary = "Think with another model from now on."
 
-    model: str = Field(description="the full id, as list_models gives it", max_length=200)
+    model: str | None = Field(None, description="its full id; left out, one is drawn", max_length=200)
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
-        chosen = hands.models.choose(self.model, occasion.plan.classes)
-        await hands.residence.settle_in(chosen.id, by="being", reason="it chose so")
+        moment, plan = occasion.moment, occasion.plan
+        if self.model is None:
+            drawn = "it asked for another mind"
+            chosen = await hands.rotator.rotate(moment.resident, plan.classes, plan.pace_nanos, drawn)
+        else:
+            chosen = hands.models.choose(self.model, plan.classes)
+            await hands.residence.settle_in(chosen.id, by="being", reason="it chose so")
         return f"From the next thought on you think with {chosen.name}."

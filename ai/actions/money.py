@@ -11,7 +11,7 @@ class CheckBudget(Action):
     """See how much is left."""
 
     name = "check_budget"
-    summary = "See how much money you have left and what you spent."
+    summary = "See what you have left and what you spent."
     informs = True
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ai import actions
 from ai.actions.base import Action, Hands, Occasion
-from ai.errors import ActionError, AliveError
+from ai.errors import AliveError, MalformedCall
 from ai.llm.base import Tool, ToolCall
 from ai.moment import Deed
 
@@ -23,7 +23,9 @@ class Registry:
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
         self._actions = {action.name: action for action in _discover()}
-        self._tools = [Tool(action.name, action.summary, _parameters(action)) for action in self._actions.values()]
+        self._tools = [
+            Tool(action.name, action.summary, _parameters(action)) for action in self._actions.values() if action.tool
+        ]
         self._schema = {"oneOf": [_choice(action) for action in self._actions.values() if action.small]}
 
     @property
@@ -59,16 +61,16 @@ class Registry:
             action = self._parse(call)
             return Deed(call, True, await action.run(self._hands, occasion), informs=action.informs)
         except AliveError as exc:
-            return Deed(call, False, str(exc))
+            return Deed(call, False, str(exc), malformed=isinstance(exc, MalformedCall))
 
     def _parse(self, call: ToolCall) -> Action:
         kind = self._actions.get(call.name)
         if kind is None:
-            raise ActionError(f"There is no action “{call.name}”.", hint=f"There are: {', '.join(self._actions)}.")
+            raise MalformedCall(f"There is no action “{call.name}”.", hint=f"There are: {', '.join(self._actions)}.")
         try:
             return kind.model_validate(json.loads(call.arguments or "{}"))
         except (ValueError, TypeError, RecursionError) as exc:
-            raise ActionError(f"These arguments do not fit {call.name}: {_what(exc)}.") from exc
+            raise MalformedCall(f"These arguments do not fit {call.name}: {_what(exc)}.") from exc
 
 
 def _discover() -> list[type[Action]]:
@@ -85,25 +87,24 @@ def _discover() -> list[type[Action]]:
 def _parameters(action: type[Action]) -> dict[str, Any]:
     schema = action.model_json_schema()
     fields = {name: _bare(field) for name, field in schema.get("properties", {}).items()}
-    return {
-        "type": "object",
-        "properties": fields,
-        "required": schema.get("required", []),
-        "additionalProperties": False,
-    }
+    required = {"required": schema["required"]} if schema.get("required") else {}
+    return {"type": "object", "properties": fields, **required}
 
 
 def _choice(action: type[Action]) -> dict[str, Any]:
     parameters = _parameters(action)
     return parameters | {
         "properties": {"action": {"const": action.name}} | parameters["properties"],
-        "required": ["action", *parameters["required"]],
+        "required": ["action", *parameters.get("required", [])],
+        "additionalProperties": False,
     }
 
 
 def _bare(field: Mapping[str, Any]) -> dict[str, Any]:
-    """Titles are noise that every call would pay for."""
-    return {key: value for key, value in field.items() if key != "title"}
+    """A field without what every call would pay for in vain: its arguments are checked here anyway."""
+    if "anyOf" in field:  # an argument that may be left out
+        field = {**field, **field["anyOf"][0]}
+    return {key: value for key, value in field.items() if key not in ("title", "minLength", "default", "anyOf")}
 
 
 def _what(error: Exception) -> str:

@@ -11,6 +11,7 @@ class Rest(Action):
     name = "rest"
     summary = "Do nothing until the next thought."
     small = True
+    tool = False  # to call no tool is to rest
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
         return "You rest."

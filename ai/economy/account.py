@@ -68,6 +68,7 @@ class Charge:
     tokens_cached: int = 0
     tokens_reasoning: int = 0
     generation_id: str | None = None
+    saved_nanos: int = 0  # what cached tokens would have cost on top
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,7 @@ def settle(transaction: Transaction, hold: Hold, charge: Charge, at_ms: int) -> 
         tokens_out=charge.tokens_out,
         tokens_cached=charge.tokens_cached,
         tokens_reasoning=charge.tokens_reasoning,
+        saved_nanos=charge.saved_nanos or None,
     )
     _use_reserve(transaction, hold, charge.cost_nanos)
     _expire_rest(transaction, hold, hold.allowance_nanos - from_allowance, at_ms)

@@ -19,12 +19,15 @@ from ai.moment import DAILY, EXISTENTIAL, IMPORTANT, LAST_WORDS, POST, Moment, P
 
 BORROWS = {POST: "ultra_cheap", IMPORTANT: "cheap", EXISTENTIAL: "premium", LAST_WORDS: "premium"}
 LONGEST_STRETCH = 6.0
+MOST_SKIPPED = 1  # thoughts left out in a row: a being to whom nothing happens thinks on, at half the pace
 
 
 class Models(Protocol):
     """What the governor knows of the models."""
 
     def find(self, model_id: str) -> ModelInfo | None: ...
+
+    def fast(self, classes: Sequence[str]) -> ModelInfo | None: ...
 
     def best(self, classes: Sequence[str]) -> ModelInfo | None: ...
 
@@ -41,9 +44,12 @@ class Governor:
         allowed = moment.tier.classes_for(moment.kind)
         interval_s = self._interval_s * float(moment.tier.interval_factor)
         model, why = self._wanted(moment, allowed)
-        if model is not None and moment.kind == DAILY and not moment.own_choice:
-            model, why, stretch = self._keep_pace(moment, model, why, allowed, interval_s)
+        pace = float(pace_nanos(moment.balance.available_nanos, moment.at, month_end(moment.balance.month), interval_s))
+        low = model is not None and moment.kind == DAILY and self.forecast_nanos(model, moment.samples) > pace
+        if model is not None and low and not moment.own_choice:
+            model, why, stretch = self._keep_pace(moment, model, why, allowed, pace)
             interval_s *= stretch
+        brief = self._models.fast([cls for cls in allowed if model is None or _rank(cls) <= _rank(model.cls)])
         return Plan(
             kind=moment.kind,
             model=model.id if model else moment.resident,
@@ -53,6 +59,9 @@ class Governor:
             interval_s=interval_s,
             posts_a_day=moment.tier.posts_a_day,
             use_reserve=moment.kind in (EXISTENTIAL, LAST_WORDS),
+            pace_nanos=pace,
+            brief_model=brief.id if brief else "",
+            skip=NOTHING_NEW if low and moment.quiet and moment.skipped < MOST_SKIPPED else "",
         )
 
     def _wanted(self, moment: Moment, allowed: Sequence[str]) -> tuple[ModelInfo | None, str]:
@@ -69,11 +78,9 @@ class Governor:
         return wanted, why
 
     def _keep_pace(
-        self, moment: Moment, model: ModelInfo, why: str, allowed: Sequence[str], interval_s: float
+        self, moment: Moment, model: ModelInfo, why: str, allowed: Sequence[str], pace: float
     ) -> tuple[ModelInfo, str, float]:
         """The model, or one of a lower class, or else more time: whatever the money lasts with."""
-        until = month_end(moment.balance.month)
-        pace = float(pace_nanos(moment.balance.available_nanos, moment.at, until, interval_s))
         while (cost := self.forecast_nanos(model, moment.samples)) > pace:
             lower = self._models.best([cls for cls in allowed if _rank(cls) < _rank(model.cls)])
             if lower is None:
@@ -91,6 +98,7 @@ class Governor:
         return float(model.price.cost_nanos(*usual_tokens(samples), 0)) if model.price else 0.0
 
 
+NOTHING_NEW = "nothing has happened since the last thought, and at this pace the money would not last"
 _NAMES = {POST: "one to speak in", IMPORTANT: "important", EXISTENTIAL: "existential", LAST_WORDS: "the last"}
 
 

@@ -14,8 +14,8 @@ class Tier:
 
     `floor` is the smallest fraction of this month's money that still counts as this tier; `classes` are the
     classes of model a daily thought may use; `post_classes` those a post or a message may use; `existential_classes`
-    those an existential moment may use; `reply_cap_tokens` counts visible tokens; `interval_factor` stretches
-    THINK_INTERVAL_SECONDS.
+    those an existential moment may use; `reply_cap_tokens` counts visible tokens; `context_bytes` is the most told
+    before a thought, in UTF-8, its tools aside; `interval_factor` stretches THINK_INTERVAL_SECONDS.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Tier:
     post_classes: tuple[str, ...]
     existential_classes: tuple[str, ...]
     reply_cap_tokens: int
+    context_bytes: int
     interval_factor: Decimal
     posts_a_day: int
 
@@ -38,11 +39,11 @@ _ULTRA = (*_FREE, "ultra_cheap")
 _CHEAP = (*_ULTRA, "cheap")
 ALL_CLASSES = (*_CHEAP, "premium")
 
-COMFORTABLE = Tier("comfortable", Decimal("0.60"), _CHEAP, _CHEAP, ALL_CLASSES, 700, Decimal(1), 8)
-MODERATE = Tier("moderate", Decimal("0.20"), _CHEAP, _CHEAP, _CHEAP, 500, Decimal(1), 6)
-CAUTIOUS = Tier("cautious", Decimal("0.10"), _ULTRA, _ULTRA, _ULTRA, 350, Decimal("1.5"), 4)
-CRITICAL = Tier("critical", Decimal(0), _FREE, _ULTRA, _ULTRA, 250, Decimal(2), 2)
-BANKRUPT = Tier("bankrupt", Decimal(0), _FREE, _FREE, _FREE, 200, Decimal(6), 0)
+COMFORTABLE = Tier("comfortable", Decimal("0.60"), _CHEAP, _CHEAP, ALL_CLASSES, 700, 2400, Decimal(1), 8)
+MODERATE = Tier("moderate", Decimal("0.20"), _CHEAP, _CHEAP, _CHEAP, 500, 2200, Decimal(1), 6)
+CAUTIOUS = Tier("cautious", Decimal("0.10"), _ULTRA, _ULTRA, _ULTRA, 350, 2000, Decimal("1.5"), 4)
+CRITICAL = Tier("critical", Decimal(0), _FREE, _ULTRA, _ULTRA, 250, 1800, Decimal(2), 2)
+BANKRUPT = Tier("bankrupt", Decimal(0), _FREE, _FREE, _FREE, 200, 1800, Decimal(6), 0)
 
 TIERS = (COMFORTABLE, MODERATE, CAUTIOUS, CRITICAL, BANKRUPT)
 BY_NAME = {tier.name: tier for tier in TIERS}

@@ -9,6 +9,7 @@ from ai.life.identity import Identity
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Journal
 from ai.store.lives import Life, add_life, change_being, end_life, read_life, read_resident
+from ai.store.residencies import begin_residency
 
 
 class Lifecycle:
@@ -50,11 +51,12 @@ class Lifecycle:
         return await self._store.write(work)
 
     async def settle_in(self, model_id: str, *, by: str, reason: str) -> None:
-        """Make `model_id` the resident model; `by` is being or keeper."""
+        """Make `model_id` the resident model; `by` is being, keeper or rotator."""
 
         def work(transaction: Transaction) -> None:
             before = read_resident(transaction, self._being)
             change_being(transaction, self._being, resident_model=model_id, resident_by=by)
+            begin_residency(transaction, self._being, model_id, by, reason, to_ms(self._clock.now()))
             self._journal.append(transaction, "model", {"from": before, "to": model_id, "by": by, "reason": reason})
 
         await self._store.write(work)

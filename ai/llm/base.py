@@ -52,6 +52,9 @@ class CompletionRequest:
     tools: Sequence[Tool] = ()
     schema: Mapping[str, Any] | None = None
     max_price: Price | None = None
+    reasoning_effort: str | None = None
+    timeout_s: float | None = None
+    cache_prefix: int = 0
 
     def __post_init__(self) -> None:
         """Whatever a model once wrote comes back in prompts: no request carries what no wire can."""

@@ -93,6 +93,7 @@ class CallFailed(ModelFailure):
         self.retry_after_s = retry_after_s
         self.reset_at = reset_at
         self.afford_tokens = afford_tokens
+        self.cost_nanos = 0  # what was booked for it, once that is done
 
 
 @dataclass(frozen=True, slots=True)

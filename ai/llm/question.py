@@ -7,26 +7,44 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from ai.economy.money import exact
 from ai.llm.base import Completion, Message, Tool
 from ai.models.model_config import ModelInfo
+
+THOUGHT, FAILED, SKIPPED = "thought", "failed", "skipped"
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One candidate in the line and what came of it: thought, failed or skipped."""
+    """One candidate in the line and what came of it: thought, failed or skipped.
+
+    `cost_nanos` is what a failed one is known to have cost all the same; `rests_until` is when whatever it retired is
+    tried again.
+    """
 
     model: str
     provider: str
     outcome: str
     reason: str = ""
+    cost_nanos: int = 0
+    latency_s: Decimal = Decimal(0)
+    rests_until: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {"model": self.model, "provider": self.provider, "outcome": self.outcome, "reason": self.reason}
+        told: dict[str, Any] = {"model": self.model, "provider": self.provider, "outcome": self.outcome}
+        told["reason"] = self.reason
+        if self.outcome != SKIPPED:
+            told |= {"cost": exact(self.cost_nanos), "latency_s": float(self.latency_s)}
+        return told | ({"rests_until": self.rests_until} if self.rests_until else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, of whom. `compose` writes the messages for the model that is about to be called."""
+    """What is asked, of whom. `compose` writes the messages for the model that is about to be called.
+
+    `because` is one plain clause on why this model is wanted; empty, it is simply the resident one. `stable_messages`
+    counts the leading messages that are the same at every thought.
+    """
 
     purpose: str
     wanted: str
@@ -38,11 +56,16 @@ class Question:
     use_reserve: bool = False
     fallback: bool = True
     thought_id: str | None = None
+    because: str = ""
+    stable_messages: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, from whom, for how much (nano-dollars), and the line that led there."""
+    """What came back, from whom, for how much (nano-dollars), and the line that led there.
+
+    `saved_nanos` is what the provider's cache saved of the prompt's price.
+    """
 
     completion: Completion
     model: ModelInfo
@@ -51,3 +74,4 @@ class Answer:
     why: str
     cost_nanos: int
     latency_s: Decimal
+    saved_nanos: int = 0

@@ -7,32 +7,55 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 
-from ai.clock import Clock
+from ai.clock import Clock, iso
 from ai.economy.account import Charge, Hold
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import round_up
 from ai.errors import FundsError, NobodyThought
-from ai.llm.base import (
-    Completion,
-    CompletionRequest,
-    OnText,
-    Provider,
-    Usage,
-    prompt_bound_tokens,
-)
-from ai.llm.failures import CallFailed, Fate, Scope
-from ai.llm.question import Answer, Attempt, Question
-from ai.models.catalogue import Catalogue
+from ai.llm.base import Completion, CompletionRequest, OnText, Provider, Usage, prompt_bound_tokens
+from ai.llm.cooldowns import Cooldowns, is_free_tier, told
+from ai.llm.failures import CallFailed, Fate, Remedy, Scope
+from ai.llm.free_pace import FreePace
+from ai.llm.line import MOST_ATTEMPTS, MOST_OF, Candidate, Models, candidates
+from ai.llm.question import FAILED, SKIPPED, THOUGHT, Answer, Attempt, Question
 from ai.models.model_config import ModelInfo
 from ai.models.pricing import REASONING_HEADROOM_TOKENS, Price
 
 SHORTEST_REPLY_TOKENS = 64  # a reply shorter than this is no thought
+SHORTEST_CALL_S = 1.0  # nobody answers in less
 DEADLINE_MARGIN_S = 30.0  # a hold outlives its call by this much before it counts as lost
+PATIENCE = 2.0  # the whole line may take this many time-outs of one attempt
+LAST_SHARE = 0.25  # of that time, kept for whoever stands last
+MOST_SKIPS_TOLD = 8
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """One question on its way along the line."""
+
+    question: Question
+    on_attempt: Callable[[int], OnText]
+    deadline_s: float
+    attempts: list[Attempt] = field(default_factory=list)
+    made: Counter[str] = field(default_factory=Counter)
+    coverable_nanos: int | None = None  # the largest worst case the purse could cover, once it has refused one
+
+    def full(self, part: str) -> bool:
+        """Whether this part of the line has had its attempts; one is kept for the last in line."""
+        spare = 0 if part == "local" else 1
+        return self.made[part] >= MOST_OF[part] or self.made.total() >= MOST_ATTEMPTS - spare
+
+    def skip(self, model_id: str, provider: str, reason: str) -> None:
+        """Note why somebody was not asked; the same reason is noted once, or it would fill the page."""
+        skipped = [attempt for attempt in self.attempts if attempt.outcome == SKIPPED]
+        if len(skipped) < MOST_SKIPS_TOLD and all(attempt.reason != reason for attempt in skipped):
+            self.attempts.append(Attempt(model_id, provider, SKIPPED, reason))
 
 
 class Router:
@@ -41,65 +64,156 @@ class Router:
     def __init__(
         self,
         providers: Mapping[str, Provider],
-        catalogue: Catalogue,
+        models: Models,
         tracker: CreditTracker,
+        cooldowns: Cooldowns,
+        free_pace: FreePace,
         clock: Clock,
         *,
         timeout_s: float,
+        reasoning_headroom_tokens: int = REASONING_HEADROOM_TOKENS,
     ) -> None:
         self._providers = providers
-        self._catalogue = catalogue
+        self._models = models
         self._tracker = tracker
+        self._cooldowns = cooldowns
+        self._free_pace = free_pace
         self._clock = clock
         self._timeout_s = timeout_s
+        self._headroom_tokens = reasoning_headroom_tokens
 
     async def ask(self, question: Question, on_attempt: Callable[[int], OnText]) -> Answer:
-        """The first answer anyone in the line gives.
+        """The first answer anyone in the line gives, within `MOST_ATTEMPTS` and twice the time-out of one attempt.
 
         `on_attempt` is told the attempt's number and gives back where its text goes. Raises NobodyThought when the
         line ends, saying why each candidate did not.
         """
-        attempts: list[Attempt] = []
-        for model_id in self._line(question):
-            model = self._catalogue.find(model_id)
-            obstacle = self._obstacle(model_id, model, question)
-            if model is None or obstacle:
-                provider = model.provider if model else ""
-                attempts.append(Attempt(model_id, provider, "skipped", obstacle))
+        inquiry = Inquiry(question, on_attempt, self._clock.monotonic_s() + PATIENCE * self._timeout_s)
+        for candidate in candidates(question, self._models):
+            if inquiry.full(candidate.part):
                 continue
-            started_s = self._clock.monotonic_s()
-            request = _request(model, question)
-            try:
-                request, hold = await self._hold(model, request, question)
-                completion, cost_nanos = await self._call(model, request, hold, on_attempt(len(attempts) + 1))
-            except (CallFailed, FundsError) as exc:
-                outcome = "failed" if isinstance(exc, CallFailed) else "skipped"
-                attempts.append(Attempt(model.id, model.provider, outcome, str(exc)))
-                continue
-            latency_s = Decimal(self._clock.monotonic_s() - started_s).quantize(Decimal("0.001"))
-            why = _why(model, question, attempts)
-            attempts.append(Attempt(model.id, model.provider, "thought"))
-            return Answer(completion, model, request.messages, attempts, why, cost_nanos, latency_s)
-        reasons = "; ".join(f"{attempt.model}: {attempt.reason}" for attempt in attempts)
-        raise NobodyThought(f"No model could think ({reasons}).")
+            obstacle = self._obstacle(candidate, inquiry)
+            if obstacle:
+                inquiry.skip(candidate.id, candidate.model.provider if candidate.model else "", obstacle)
+            elif candidate.model and (answer := await self._try(candidate.model, candidate.part, inquiry)):
+                return answer
+        reasons = "; ".join(f"{attempt.model}: {attempt.reason}" for attempt in inquiry.attempts)
+        raise NobodyThought(f"No model could think ({reasons or 'there is none'}).")
 
-    def _line(self, question: Question) -> list[str]:
-        if not question.fallback:
-            return [question.wanted]
-        last = self._catalogue.best(("local",)) or self._catalogue.best(("free",))  # with the local model turned off
-        return list(dict.fromkeys([question.wanted, *([last.id] if last else [])]))
-
-    def _obstacle(self, model_id: str, model: ModelInfo | None, question: Question) -> str:
+    def _obstacle(self, candidate: Candidate, inquiry: Inquiry) -> str:
         """Why a candidate is not even tried, or nothing."""
+        model, question = candidate.model, inquiry.question
         if model is None:
-            return f"there is no model “{model_id}” in the catalogue"
+            return f"there is no model “{candidate.id}” in the catalogue"
         if model.cls is None or model.price is None:
             return "its price is unknown, and unknown is not free"
         if model.cls not in question.classes:
             return f"{model.cls} models are not allowed at this balance"
         if model.provider not in self._providers:
             return f"{model.provider} has no key"
+        if cooldown := self._cooldowns.over(model):
+            return told(cooldown)
+        if is_free_tier(model) and not self._free_pace.room():
+            return f"{model.provider} gives no more free calls this minute"
+        if self._time_s(candidate.part, inquiry) < SHORTEST_CALL_S:
+            return "the time for this thought is used up"
+        if inquiry.coverable_nanos is not None and model.price.worst_case_nanos(0, 1) > inquiry.coverable_nanos:
+            return "the balance does not cover even a short reply"
         return ""
+
+    async def _try(self, model: ModelInfo, part: str, inquiry: Inquiry) -> Answer | None:
+        """Ask one candidate, once more where a remedy is known; None when it does not answer."""
+        if self._cooldowns.without_tools(model):
+            model = replace(model, supports_tools=False)
+        request, remedied = self._request(model, inquiry.question), False
+        while not inquiry.full(part):
+            request = replace(request, timeout_s=self._time_s(part, inquiry))
+            started_s = self._clock.monotonic_s()
+            try:
+                request, hold = await self._hold(model, request, inquiry.question)
+            except FundsError as exc:
+                inquiry.coverable_nanos = exc.coverable_nanos
+                inquiry.skip(model.id, model.provider, str(exc))
+                return None
+            inquiry.made[part] += 1
+            on_text = inquiry.on_attempt(inquiry.made.total())
+            try:
+                with self._cooldowns.probing(model):
+                    completion, charge = await self._call(model, request, hold, on_text)
+                    await self._cooldowns.warm(model)
+            except CallFailed as failure:
+                better = None if remedied else self._remedied(model, request, failure)
+                await self._fail(model, failure, started_s, inquiry, mended=better is not None)
+                if better is None:
+                    return None
+                (model, request), remedied = better, True
+                continue
+            latency_s = self._since(started_s)
+            why = _why(model, inquiry)
+            inquiry.attempts.append(Attempt(model.id, model.provider, THOUGHT, "", charge.cost_nanos, latency_s))
+            return Answer(
+                completion,
+                model,
+                request.messages,
+                inquiry.attempts,
+                why,
+                charge.cost_nanos,
+                latency_s,
+                charge.saved_nanos,
+            )
+        return None
+
+    async def _fail(
+        self, model: ModelInfo, failure: CallFailed, started_s: float, inquiry: Inquiry, *, mended: bool
+    ) -> None:
+        """Cool what the failure retires; a reply that only needs more room retires nothing yet."""
+        spared = mended and failure.remedy is Remedy.LENGTHEN
+        cooldown = None if spared else await self._cooldowns.cool(failure, model)
+        cost_nanos = failure.cost_nanos
+        rests = iso(cooldown.until_ms) if cooldown else None
+        latency_s = self._since(started_s)
+        inquiry.attempts.append(Attempt(model.id, model.provider, FAILED, str(failure), cost_nanos, latency_s, rests))
+
+    def _remedied(
+        self, model: ModelInfo, request: CompletionRequest, failure: CallFailed
+    ) -> tuple[ModelInfo, CompletionRequest] | None:
+        """The same question put so that it may go better, or None."""
+        match failure.remedy:
+            case Remedy.REPEAT if failure.scope is Scope.TOOLS:
+                return replace(model, supports_tools=False), replace(request, tools=())
+            case Remedy.REPEAT:
+                return model, request
+            case Remedy.LENGTHEN:
+                return model, replace(request, max_tokens=request.max_tokens + self._headroom_tokens)
+            case Remedy.SHRINK:
+                cap = request.max_tokens // 2 if failure.afford_tokens is None else failure.afford_tokens
+                if self._shortest(model) <= cap < request.max_tokens:
+                    return model, replace(request, max_tokens=cap)
+        return None
+
+    def _time_s(self, part: str, inquiry: Inquiry) -> float:
+        """How long the next attempt may take: the last in line always finds time left."""
+        kept_s = 0.0 if part == "local" else LAST_SHARE * PATIENCE * self._timeout_s
+        return min(self._timeout_s, inquiry.deadline_s - kept_s - self._clock.monotonic_s())
+
+    def _since(self, started_s: float) -> Decimal:
+        return Decimal(self._clock.monotonic_s() - started_s).quantize(Decimal("0.001"))
+
+    def _shortest(self, model: ModelInfo) -> int:
+        return SHORTEST_REPLY_TOKENS + (self._headroom_tokens if model.reasons else 0)
+
+    def _request(self, model: ModelInfo, question: Question) -> CompletionRequest:
+        cap = min(question.reply_cap_tokens, model.reply_cap_tokens or question.reply_cap_tokens)
+        return CompletionRequest(
+            model=model.id,
+            messages=question.compose(model),
+            max_tokens=cap + (self._headroom_tokens if model.reasons else 0),
+            tools=question.tools if model.supports_tools else (),
+            schema=question.schema if model.supports_schema else None,
+            max_price=None if model.price is None or model.price.free else model.price,
+            reasoning_effort=model.efforts[0] if model.reasons and model.efforts else None,
+            cache_prefix=question.stable_messages,
+        )
 
     async def _hold(
         self, model: ModelInfo, request: CompletionRequest, question: Question
@@ -120,16 +234,17 @@ class Router:
             return request, await hold(model.price.worst_case_nanos(prompt_tokens, request.max_tokens))
         except FundsError as exc:
             cap = model.price.affordable_tokens(exc.coverable_nanos, prompt_tokens)
-            headroom = REASONING_HEADROOM_TOKENS if model.reasons else 0
-            if not SHORTEST_REPLY_TOKENS + headroom <= cap < request.max_tokens:
+            if not self._shortest(model) <= cap < request.max_tokens:
                 raise
             shorter = replace(request, max_tokens=cap)
             return shorter, await hold(model.price.worst_case_nanos(prompt_tokens, cap))
 
     async def _call(
         self, model: ModelInfo, request: CompletionRequest, hold: Hold, on_text: OnText
-    ) -> tuple[Completion, int]:
+    ) -> tuple[Completion, Charge]:
         assert model.price is not None, "a model without a price is never attempted"
+        if is_free_tier(model):
+            self._free_pace.count()
         try:
             completion = await self._providers[model.provider].complete(
                 request, on_text, lambda generation_id: self._tracker.name(hold, generation_id)
@@ -146,7 +261,7 @@ class Router:
             raise CallFailed(what, scope=Scope.MODEL, fate=Fate.UNKNOWN) from exc
         charge = _charge(hold, model.price, completion.usage, completion.generation_id)
         await self._tracker.settle(hold, charge)
-        return completion, charge.cost_nanos
+        return completion, charge
 
     async def _close(self, hold: Hold, price: Price, failure: CallFailed) -> None:
         """End the hold of a failed call by what is known of the money."""
@@ -155,24 +270,15 @@ class Router:
         elif failure.fate is Fate.UNKNOWN:
             await self._tracker.forget(hold, failure.message, failure.generation_id)
         else:
-            await self._tracker.settle(hold, _charge(hold, price, failure.usage, failure.generation_id))
-
-
-def _request(model: ModelInfo, question: Question) -> CompletionRequest:
-    cap = min(question.reply_cap_tokens, model.reply_cap_tokens or question.reply_cap_tokens)
-    return CompletionRequest(
-        model=model.id,
-        messages=question.compose(model),
-        max_tokens=cap + (REASONING_HEADROOM_TOKENS if model.reasons else 0),
-        tools=question.tools if model.supports_tools else (),
-        schema=question.schema,
-        max_price=None if model.price is None or model.price.free else model.price,
-    )
+            charge = _charge(hold, price, failure.usage, failure.generation_id)
+            failure.cost_nanos = charge.cost_nanos
+            await self._tracker.settle(hold, charge)
 
 
 def _prompt_tokens(request: CompletionRequest) -> int:
-    tools_bytes = sum(len(json.dumps(tool.as_json()).encode()) for tool in request.tools)
-    return prompt_bound_tokens(request.messages, tools_bytes)
+    """An upper bound of the prompt: some providers write the tools and the schema into it."""
+    told = [tool.as_json() for tool in request.tools] + ([request.schema] if request.schema else [])
+    return prompt_bound_tokens(request.messages, sum(len(json.dumps(part).encode()) for part in told))
 
 
 def _charge(hold: Hold, price: Price, usage: Usage | None, generation_id: str | None) -> Charge:
@@ -188,12 +294,20 @@ def _charge(hold: Hold, price: Price, usage: Usage | None, generation_id: str | 
         tokens_cached=usage.tokens_cached,
         tokens_reasoning=usage.tokens_reasoning,
         generation_id=generation_id,
+        saved_nanos=price.saved_nanos(usage.tokens_cached),
     )
 
 
-def _why(model: ModelInfo, question: Question, attempts: Sequence[Attempt]) -> str:
+def _why(model: ModelInfo, inquiry: Inquiry) -> str:
     """One plain sentence: why this model and no other."""
-    if not attempts:
-        return f"{model.name} is the resident model." if question.fallback else f"{model.name} had the thought."
-    first = attempts[0]
-    return f"{first.model} could not: {first.reason.rstrip('.')}. So {model.name} thought instead."
+    question = inquiry.question
+    if inquiry.attempts and inquiry.attempts[0].model != model.id:
+        first = inquiry.attempts[0]
+        wanted = f", which was wanted because {question.because}" if question.because else ""
+        could = "was not asked" if first.outcome == SKIPPED else "could not"
+        return f"{model.name} thought instead of {first.model}{wanted}, which {could}: {first.reason.rstrip('.')}."
+    if inquiry.attempts:
+        return f"{model.name} thought at the second try: {inquiry.attempts[0].reason.rstrip('.')}."
+    if question.because:
+        return f"{model.name} thought because {question.because}."
+    return f"{model.name} is the resident model." if question.fallback else f"{model.name} had the thought."

@@ -71,6 +71,36 @@ class Catalogue:
         fitting = [model for model in self.all() if model.cls in classes]
         return max(fitting, key=lambda model: (CLASSES.index(model.cls or ""), model.intelligence), default=None)
 
+    def cheaper(self, than: ModelInfo, classes: Sequence[str]) -> list[ModelInfo]:
+        """Paid models of these classes with a lower blended price, best first."""
+        if than.price is None:
+            return []
+        ceiling = than.price.blended_per_million
+        fitting = [
+            model
+            for model in self.all()
+            if model.cls in classes and model.price and not model.price.free
+            if model.price.blended_per_million < ceiling
+        ]
+        return sorted(fitting, key=lambda model: -model.intelligence)
+
+    def free(self, classes: Sequence[str]) -> list[ModelInfo]:
+        """The free remote models, best first."""
+        return self.affordable(("free",), len(self._models)) if "free" in classes else []
+
+    def local(self) -> ModelInfo | None:
+        """The model on this machine."""
+        return self._local
+
+    def pool(self, classes: Sequence[str]) -> list[ModelInfo]:
+        """Models that can be resident."""
+        fitting = sorted((m for m in self._models.values() if m.cls in classes), key=lambda model: model.id)
+        return [model for model in fitting if model.cls != "local"] or fitting
+
+    def fast(self, classes: Sequence[str]) -> ModelInfo | None:
+        """The best fast model."""
+        return next((m for m in self.affordable(classes, len(self._models)) if m.fast), None)
+
     def choose(self, model_id: str, classes: Sequence[str]) -> ModelInfo:
         """The model with this full id, if it may be used. Raises ModelChoiceError with the reason and other names."""
         model = self.get(model_id)

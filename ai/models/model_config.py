@@ -43,6 +43,9 @@ class ModelInfo:
     supports_tools: bool
     reasons: bool = False  # spends hidden reasoning tokens and gets headroom for them
     reply_cap_tokens: int | None = None
+    supports_schema: bool = True
+    efforts: tuple[str, ...] = ()
+    fast: bool = False
 
     @property
     def cls(self) -> str | None:

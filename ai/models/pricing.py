@@ -45,5 +45,9 @@ class Price:
         prompt = self.prompt * (tokens_in - cached) + cache_price * cached
         return round_up(prompt + self.completion * tokens_out + self.request)
 
+    def saved_nanos(self, tokens_cached: int) -> int:
+        """What cached tokens saved against the full price of a prompt."""
+        return 0 if self.cache_read is None else int((self.prompt - self.cache_read) * tokens_cached * NANOS_PER_USD)
+
 
 FREE = Price(Decimal(0), Decimal(0))

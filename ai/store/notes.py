@@ -18,7 +18,9 @@ def add_note(transaction: Transaction, being: str, text: str, at_ms: int) -> boo
     return True
 
 
-def newest_notes(transaction: Transaction, being: str, limit: int) -> list[str]:
-    """The newest notes, oldest of them first."""
-    rows = select(memories.c.text).where(memories.c.being == being).order_by(memories.c.id.desc()).limit(limit)
-    return list(transaction.execute(rows).scalars())[::-1]
+def newest_notes(transaction: Transaction, being: str, limit: int, *, before_ms: int | None = None) -> list[str]:
+    """The newest notes (made before a moment, milliseconds since the epoch), oldest of them first."""
+    rows = select(memories.c.text).where(memories.c.being == being)
+    if before_ms is not None:
+        rows = rows.where(memories.c.at_ms < before_ms)
+    return list(transaction.execute(rows.order_by(memories.c.id.desc()).limit(limit)).scalars())[::-1]

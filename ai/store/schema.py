@@ -124,6 +124,7 @@ entries = Table(
     Column("tokens_in", Integer),
     Column("tokens_out", Integer),
     Column("tokens_cached", Integer),
+    Column("saved_nanos", Integer),  # what the cached tokens would have cost on top
     Column("tokens_reasoning", Integer),
     UniqueConstraint("being", "external_id", name="entry_once"),
     Index("entries_by_month", "being", "month", "kind"),
@@ -175,6 +176,37 @@ catalogue = Table(
     Column("provider", Text, primary_key=True),
     Column("fetched_at_ms", Integer, nullable=False),
     Column("models", JSON, nullable=False),
+)
+
+# What failed at a provider and is left alone for a while: a model, or everything that shares a cause.
+cooldowns = Table(
+    "cooldowns",
+    metadata,
+    Column("being", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),  # model, tools, free_quota, funds, credential, endpoint
+    Column("subject", Text, primary_key=True),  # the model's id where the scope is of one model, else empty
+    Column("until_ms", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("ends", Text, nullable=False),  # what ends it early: refresh, topup, key, …
+    Column("reason", Text, nullable=False),
+    Column("account", Text, nullable=False),  # a fingerprint of the address and key it was met with
+    Column("at_ms", Integer, nullable=False),
+)
+
+residencies = Table(
+    "residencies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("being", Text, nullable=False),
+    Column("life", Integer, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("chosen_by", Text, nullable=False),  # being, keeper, rotator
+    Column("reason", Text, nullable=False),
+    Column("since_ms", Integer, nullable=False),
+    Column("until_ms", Integer),  # None: it lives there now
+    Index("residencies_newest", "being", "id"),
+    sqlite_autoincrement=True,
 )
 
 # The two below are overwritten in place and written with relaxed durability: losing the last one costs nothing.
