@@ -92,7 +92,8 @@ class Pages:
         )
 
     async def _lives(self) -> Response:
-        return await self._page("lives.html", "lives", lives=await self._readers.lives())
+        minds = await self._readers.minds()
+        return await self._page("lives.html", "lives", lives=await self._readers.lives(), minds=minds)
 
     async def _about(self) -> Response:
         return await self._page("about.html", "about", tiers=TIERS)

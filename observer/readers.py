@@ -12,6 +12,7 @@ from ai.economy.money import exact
 from ai.economy.statement import read_budget
 from ai.errors import FundsError
 from ai.store.journal import PUBLIC, Event, last_events, newest_number, read_events
+from ai.store.residencies import Mind, read_minds
 from ai.store.schema import drafts, entries, heartbeats, journal, lives
 from ai.store.state import STOPPED_AFTER_S, read_draft, read_state
 from observer.source import NOT_YET, Source, sentence_of
@@ -101,6 +102,13 @@ class Readers:
         """Every life, newest first: its row, and `spent` as an exact string."""
         try:
             return await self._source.read(self._lives)
+        except NOT_YET:
+            return []
+
+    async def minds(self) -> list[Mind]:
+        """Every model it has thought with, the ones it prefers first."""
+        try:
+            return await self._source.read(lambda c: read_minds(c, self._being, to_ms(self._clock.now())))
         except NOT_YET:
             return []
 

@@ -44,6 +44,7 @@ def _engine() -> Environment:
         "percent": lambda fraction: f"{fraction:.0%}",
         "plain": lambda name: str(name).replace("_", " "),
         "pretty": _pretty,
+        "span": words.span,
         "stamp": _stamp,
         "wire": lambda data: encode(data).decode(),
     }
