@@ -15,6 +15,7 @@ Foreign errors are translated once, at the adapter that meets them, with ``from 
     ├── FundsError              the account cannot cover a hold
     ├── ModelChoiceError        a model that is unknown or cannot be paid for
     ├── NobodyAlive             there is no life to think in
+    ├── LifecycleError          a move that is not legal in the being's state
     ├── ActionError             an action refused; the being is told why
     │   └── MalformedCall       it was asked for in a way that makes no sense
     ├── NobodyThought           no model in the line could think
@@ -103,6 +104,10 @@ class ModelChoiceError(AliveError):
     """A model that is unknown or that the balance cannot pay for."""
 
     exit_code = EXIT_USAGE
+
+
+class LifecycleError(AliveError):
+    """A move that is not legal in the being's state; the sentence says in which it is."""
 
 
 class ActionError(AliveError):

@@ -13,7 +13,8 @@ from ai.store.schema import beings, lives
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """The present life. `resident_model` None means the provider's default; `tier` None means not judged yet."""
+    """The present life, or the last one. `resident_model` None means the provider's default; `tier` None means not
+    judged yet; `birth_due_ms` is when the next life begins after a death, None when none is planned."""
 
     number: int
     state: str
@@ -21,38 +22,37 @@ class Life:
     pronoun: str
     icon: str
     born_at_ms: int
+    died_at_ms: int | None
+    cause_of_death: str | None
     thoughts: int
+    mode: str | None
+    first_words: str | None
+    last_words: str | None
+    obituary: str | None
     tier: str | None
     resident_model: str | None
     resident_by: str | None
+    birth_due_ms: int | None
 
 
 def read_life(transaction: Transaction, being: str) -> Life | None:
-    """The present life of `being`, or None while it is unborn."""
+    """The present or last life of `being`, or None while it is unborn."""
     row = transaction.execute(
         select(beings, lives)
         .join(lives, (lives.c.being == beings.c.being) & (lives.c.number == beings.c.life))
         .where(beings.c.being == being)
     ).one_or_none()
-    if row is None:
-        return None
-    return Life(
-        number=row.life,
-        state=row.state,
-        name=row.name,
-        pronoun=row.pronoun,
-        icon=row.icon,
-        born_at_ms=row.born_at_ms,
-        thoughts=row.thoughts,
-        tier=row.tier,
-        resident_model=row.resident_model,
-        resident_by=row.resident_by,
-    )
+    return None if row is None else Life(**{name: getattr(row, name) for name in Life.__slots__})
 
 
 def read_resident(transaction: Transaction, being: str) -> str | None:
     """The resident model, which the keeper may choose even before a birth."""
     return transaction.execute(select(beings.c.resident_model).where(beings.c.being == being)).scalar()
+
+
+def names_so_far(transaction: Transaction, being: str) -> list[str]:
+    """What every life was called, oldest first."""
+    return list(transaction.execute(select(lives.c.name).where(lives.c.being == being).order_by("number")).scalars())
 
 
 def change_being(transaction: Transaction, being: str, **values: Any) -> None:
@@ -68,19 +68,12 @@ def add_life(transaction: Transaction, being: str, number: int, **details: Any) 
     transaction.execute(insert(lives).values(being=being, number=number, thoughts=0, **details))
 
 
+def change_life(transaction: Transaction, being: str, **values: Any) -> None:
+    """Change columns of the present life's row."""
+    present = select(beings.c.life).where(beings.c.being == being).scalar_subquery()
+    transaction.execute(update(lives).where(lives.c.being == being, lives.c.number == present).values(**values))
+
+
 def count_thought(transaction: Transaction, being: str) -> None:
     """One more thought in the present life."""
-    present = select(beings.c.life).where(beings.c.being == being).scalar_subquery()
-    transaction.execute(
-        update(lives).where(lives.c.being == being, lives.c.number == present).values(thoughts=lives.c.thoughts + 1)
-    )
-
-
-def end_life(transaction: Transaction, being: str, cause: str, at_ms: int) -> None:
-    """Write down when and of what the present life ended."""
-    present = select(beings.c.life).where(beings.c.being == being).scalar_subquery()
-    transaction.execute(
-        update(lives)
-        .where(lives.c.being == being, lives.c.number == present)
-        .values(died_at_ms=at_ms, cause_of_death=cause)
-    )
+    change_life(transaction, being, thoughts=lives.c.thoughts + 1)

@@ -2,25 +2,65 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
 from sqlalchemy import insert, select
 
 from ai.store.engine import Transaction
 from ai.store.schema import beings, memories
 
+SELF, FRAGMENT, OUTSIDE = "self", "fragment", "outside"
 
-def add_note(transaction: Transaction, being: str, text: str, at_ms: int) -> bool:
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something kept. `source` says whose words they are: its own, a former life's, or somebody else's."""
+
+    text: str
+    source: str = SELF
+
+
+def add_note(transaction: Transaction, being: str, text: str, at_ms: int, source: str = SELF) -> bool:
     """Keep a note of the present life; False when the same one is kept already."""
-    known = select(memories.c.id).where(memories.c.being == being, memories.c.text == text)
-    if transaction.execute(known).first() is not None:
+    life = transaction.execute(select(beings.c.life).where(beings.c.being == being)).scalar() or 0
+    here = (memories.c.being == being) & (memories.c.life == life)
+    if transaction.execute(select(memories.c.id).where(here, memories.c.text == text)).first() is not None:
         return False
-    life = select(beings.c.life).where(beings.c.being == being).scalar_subquery()
-    transaction.execute(insert(memories).values(being=being, life=life, at_ms=at_ms, text=text))
+    row = {"being": being, "life": life, "at_ms": at_ms, "text": text, "source": source}
+    transaction.execute(insert(memories).values(**row))
     return True
 
 
-def newest_notes(transaction: Transaction, being: str, limit: int, *, before_ms: int | None = None) -> list[str]:
-    """The newest notes (made before a moment, milliseconds since the epoch), oldest of them first."""
-    rows = select(memories.c.text).where(memories.c.being == being)
+def newest_notes(
+    transaction: Transaction, being: str, life: int, limit: int, *, before_ms: int | None = None
+) -> list[Note]:
+    """The newest notes of a life (made before a moment, milliseconds since the epoch), oldest of them first."""
+    rows = select(memories.c.text, memories.c.source).where(memories.c.being == being, memories.c.life == life)
     if before_ms is not None:
         rows = rows.where(memories.c.at_ms < before_ms)
-    return list(transaction.execute(rows.order_by(memories.c.id.desc()).limit(limit)).scalars())[::-1]
+    found = transaction.execute(rows.order_by(memories.c.id.desc()).limit(limit)).all()
+    return [Note(*row) for row in reversed(found)]
+
+
+FIND = """
+    SELECT m.text, m.source FROM memories_index i JOIN memories m ON m.id = i.rowid
+     WHERE memories_index MATCH :words AND m.being = :being AND m.life = :life
+     ORDER BY bm25(memories_index), m.id DESC LIMIT :limit
+"""
+
+
+def find_notes(transaction: Transaction, being: str, life: int, query: str, limit: int) -> list[Note]:
+    """Notes of a life with any word of `query` in them, the best first. What is no word is left out, never obeyed."""
+    words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query)[:20])
+    if not words:
+        return []
+    asked = {"words": words, "being": being, "life": life, "limit": limit}
+    return [Note(*row) for row in transaction.exec_driver_sql(FIND, asked)]
+
+
+def past_notes(transaction: Transaction, being: str, before_life: int, limit: int) -> list[str]:
+    """What former lives noted of themselves, newest first."""
+    former = (memories.c.being == being) & (memories.c.life < before_life) & (memories.c.source == SELF)
+    rows = select(memories.c.text).where(former).order_by(memories.c.id.desc()).limit(limit)
+    return list(transaction.execute(rows).scalars())

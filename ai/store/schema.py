@@ -32,6 +32,7 @@ beings = Table(
     Column("resident_model", Text),  # None: the provider's default model
     Column("resident_by", Text),  # who chose it: being, keeper, rotator
     Column("tier", Text),
+    Column("birth_due_ms", Integer),  # when the next life begins, once one has ended; None: not planned
 )
 
 # Who runs the being, beside the OS lock that decides it: the lock is freed by any death, the row says whose it was.
@@ -57,6 +58,10 @@ lives = Table(
     Column("died_at_ms", Integer),
     Column("cause_of_death", Text),
     Column("thoughts", Integer, nullable=False),
+    Column("mode", Text),  # how much it was told at its birth: blank_slate, basic_facts, full_briefing
+    Column("first_words", Text),
+    Column("last_words", Text),
+    Column("obituary", Text),  # None while nobody has written it
 )
 
 journal = Table(
@@ -81,7 +86,23 @@ memories = Table(
     Column("life", Integer, nullable=False),
     Column("at_ms", Integer, nullable=False),
     Column("text", Text, nullable=False),
+    Column("source", Text, nullable=False, server_default="self"),  # self, fragment (of a former life), outside
     Index("memories_by_life", "being", "life", "id"),
+)
+
+# What a life has been about so far. Rows are only added: the newest stands in mind, the others are how it came about.
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("being", Text, nullable=False),
+    Column("life", Integer, nullable=False),
+    Column("at_ms", Integer, nullable=False),
+    Column("upto", Integer, nullable=False),  # the number of the last journal row that is in it
+    Column("text", Text, nullable=False),
+    Column("made_by", Text, nullable=False),  # the model that wrote it; "cut" when it was only cut
+    Index("summaries_by_life", "being", "life", "id"),
+    sqlite_autoincrement=True,
 )
 
 # One account a month. `allowance` and `topup` are what is left of each purse, open holds not yet deducted; the row is
