@@ -19,9 +19,9 @@ INTELLIGENCE = (
     (r"opus|gpt-5(?!.*(mini|nano|image|oss))|(^|/)o3(?!-mini)|gemini-3[\d.]*-pro|grok-4\.[2-9](?!.*fast)", 10),
     (r"sonnet|gemini-[\d.]+-pro|grok-4(?!.*fast)|deepseek-(r1(?!-distill)|v3\.[2-9]|v[4-9])", 9),
     (r"kimi-k2|glm-[5-9]|glm-4\.[6-9](?!.*flash)|qwen3[\d.]*-(max|235b|397b)|o4-mini|minimax-m[2-9]", 9),
-    (r"gpt-4o(?!-mini)|gpt-4\.1(?!-(mini|nano))|deepseek|o[13]-mini|(^|/)o1|grok-[34](?!.*mini)|405b", 8),
-    (r"kimi|glm-4|gemini-3[\d.]*-flash|mistral-(large|medium-3)|gpt-5[\d.]*-mini|llama-4-maverick", 8),
-    (r"haiku-4|gemini-2\.5-flash(?!-lite)|gpt-4\.1-mini|gpt-oss-120b|qwen3-next|(70|72|120|122)b", 7),
+    (r"gpt-4o(?!-mini)|gpt-4\.1(?!-(mini|nano))|deepseek|o[13]-mini|(^|/)o1|grok-[34](?!.*mini)", 8),
+    (r"kimi|glm-4(?!.*(flash|air))|gemini-3[\d.]*-flash|mistral-(large|medium-3)|gpt-5[\d.]*-mini|llama-4-maverick", 8),
+    (r"haiku-4|gemini-2\.5-flash(?!-lite)|gpt-4\.1-mini|gpt-oss-120b|qwen3-next|glm-4|(70|72|120|122|405)b", 7),
     (r"qwen3-coder|haiku|devstral|mistral-(small|medium)|gpt-oss-20b|gpt-5[\d.]*-nano|(27|30|32)b", 6),
     (r"gemini-2\.0-flash(?!-lite)|gpt-4o-mini|llama-4-scout|mimo|nova-(pro|premier)", 6),
     (r"nemotron|gemma-3-12b|(?<!ge)mini|nano|flash|nemo|nova|(12|14|24)b", 5),
@@ -32,7 +32,7 @@ INTELLIGENCE = (
 
 # Names that makers give to the models that answer quickly: what short moments ask for.
 FAST = (
-    r"flash|(?<!ge)mini(?!max)|nano|haiku|instant|turbo|fast|lite|small|nemo|oss-20b|a3b"
+    r"flash|(?<!ge)mini(?!max)|nano|micro|haiku|instant|turbo|fast|lite|small|nemo|oss-20b|a3b"
     r"|(^|[^\d.])([1-9]|1[0-4])b(?![a-z])"
 )
 
