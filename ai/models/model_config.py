@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -30,6 +30,8 @@ INTELLIGENCE = (
     (r"smollm|(^|[^\d.])(1|2|0\.\d)b|135m", 1),
 )
 
+UNRATED = 5  # the intelligence of a model of which nobody has said anything
+
 # Names that makers give to the models that answer quickly: what short moments ask for.
 FAST = (
     r"flash|(?<!ge)mini(?!max)|nano|micro|haiku|instant|turbo|fast|lite|small|nemo|oss-20b|a3b"
@@ -53,7 +55,9 @@ class ModelInfo:
     """One model as this program sees it. `price` None means unknown, and unknown is not free.
 
     `efforts` are the reasoning efforts it knows, the lowest first; `expires_on` is the last day it is promised for;
-    `unfit` says why it can have no part in thinking at all, and is empty for nearly all.
+    `unfit` says why it can have no part in thinking at all, and is empty for nearly all. What the tables above say:
+    `cls` is its class by price (None: the price is unknown), `intelligence` goes from 1 to 10, `fast` is whether its
+    name says that it answers quickly.
     """
 
     id: str
@@ -69,28 +73,17 @@ class ModelInfo:
     expires_on: date | None = None
     max_completion_tokens: int | None = None
     unfit: str = ""
+    cls: str | None = field(init=False)
+    intelligence: int = field(init=False)
+    fast: bool = field(init=False)
 
-    @property
-    def cls(self) -> str | None:
-        """The class by price, or None when the price is unknown."""
-        if self.provider == "local":
-            return "local"
-        if self.price is None:
-            return None
-        if self.price.free:
-            return "free"
-        blended = self.price.blended_per_million
-        return next((name for name, ceiling in CEILINGS if blended <= ceiling), "premium")
-
-    @property
-    def intelligence(self) -> int:
-        """How clever it is held to be, from 1 to 10; 5 when nobody has said."""
-        return next((rating for pattern, rating in INTELLIGENCE if re.search(pattern, self.id.lower())), 5)
-
-    @property
-    def fast(self) -> bool:
-        """Whether its name says that it answers quickly."""
-        return re.search(FAST, self.id.lower()) is not None
+    def __post_init__(self) -> None:
+        """The tables are read once: a line is picked from hundreds of models at every thought."""
+        name = self.id.lower()
+        rating = next((rating for pattern, rating in INTELLIGENCE if re.search(pattern, name)), UNRATED)
+        object.__setattr__(self, "cls", _class_of(self.provider, self.price))
+        object.__setattr__(self, "intelligence", rating)
+        object.__setattr__(self, "fast", re.search(FAST, name) is not None)
 
     def obstacle_on(self, day: date) -> str:
         """Why it may not think on this day (UTC), or nothing. Whether it can be paid for is another question."""
@@ -101,6 +94,16 @@ class ModelInfo:
     def usable_on(self, day: date) -> bool:
         """Whether it may think on this day (UTC), if it can be paid for."""
         return not self.obstacle_on(day)
+
+
+def _class_of(provider: str, price: Price | None) -> str | None:
+    if provider == "local":
+        return "local"
+    if price is None:
+        return None
+    if price.free:
+        return "free"
+    return next((name for name, ceiling in CEILINGS if price.blended_per_million <= ceiling), "premium")
 
 
 def unfit_by_name(model_id: str, *, chats: bool | None = None) -> str:
