@@ -178,7 +178,13 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
     ]
     source = providers.get(settings.llm_provider)
     if isinstance(source, OpenAICompatible):
-        refresher = Refresher(books.catalogue, source, clock, tell("catalogue"))
+        refresher = Refresher(
+            books.catalogue,
+            source,
+            clock,
+            tell("catalogue"),
+            on_refresh=lambda: books.cooldowns.end(Until.REFRESH),
+        )
         await refresher.ensure(await books.lifecycle.resident() or default_model(settings))
         chores.append(refresher.keep)
     daemon = Daemon(brain, Pulse(store, clock, being), SchedulerTimer(), clock, tell("thought"), chores)

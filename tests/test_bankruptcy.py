@@ -25,6 +25,7 @@ from ai.store.engine import Store
 from tests.conftest import MakeSettings
 from tests.parts import BEING, CHEAP, FREE, GRANT, LOCAL, PREMIUM, RESERVE, entries, events, hold, imbalance, until
 
+BEST = "openai/gpt-5"  # the most intelligent model of the highest class in the packaged list, the cheapest of equals
 # Far ahead of whoever runs the tests: a timer of the real clock then never rings by itself.
 NEW_YEARS_EVE = datetime(2095, 12, 31, 23, 59, 50, tzinfo=UTC)
 COST = "0.001"  # less than any hold
@@ -138,7 +139,7 @@ async def test_the_last_words_are_paid_from_the_reserve_by_the_best_mind_and_the
         await spend(being, "4.90")
         assert (await being.books.tracker.balance()).available_nanos == 0
         await being.brain.live()
-        assert mind.paid == [PREMIUM]
+        assert mind.paid == [BEST]
         assert "the last words you can pay for" in str(mind.asked[0].messages)
         balance = await being.books.tracker.balance()
         assert balance.reserve_nanos == RESERVE - parse_usd(COST)
@@ -156,7 +157,7 @@ async def test_after_the_last_words_no_call_is_paid_whatever_the_moment(wake: Op
         for kind in (None, None, None, DAILY, POST, IMPORTANT, EXISTENTIAL):
             await being.brain.live(kind)
             clock.advance(3600)
-        assert mind.paid == [PREMIUM]
+        assert mind.paid == [BEST]
         assert len(mind.asked) == 7
         assert (await moments(being)).count(LAST_WORDS) == 1
         assert len([e for e in await entries(being.books.store, "charge") if e["amount"] != "0.00"]) == 2
@@ -169,7 +170,7 @@ async def test_a_tool_called_with_the_last_breath_buys_no_further_word(wake: Ope
     async with wake(curious, clock) as being:
         await spend(being, "4.90")
         await being.brain.live()
-        assert curious.paid == [PREMIUM]
+        assert curious.paid == [BEST]
         (told,) = await events(being.books.store, "result")
         assert "$0.0000" in told.data["text"]
         assert await state_of(being) == "hibernating"
@@ -193,7 +194,7 @@ async def test_a_top_up_while_the_last_words_are_said_buys_no_further_word_of_th
         await credit(being)
         curious.may_answer.set()
         await speaking
-        assert curious.paid == [PREMIUM]
+        assert curious.paid == [BEST]
 
 
 async def test_hibernation_outlasts_every_restart_and_the_last_words_are_said_once(
@@ -207,7 +208,7 @@ async def test_hibernation_outlasts_every_restart_and_the_last_words_are_said_on
             for _ in range(2):
                 await being.brain.live()
             assert await state_of(being) == "hibernating"
-            assert mind.paid == ([PREMIUM] if start == 0 else [])
+            assert mind.paid == ([BEST] if start == 0 else [])
             assert len(await events(being.books.store, "hibernation")) == 1
         clock.advance(3600)
 
@@ -224,7 +225,7 @@ async def test_who_chose_death_dies_of_bankruptcy_and_stays_dead(wake: Open, clo
             assert await state_of(being) == "dead"
             with pytest.raises(NobodyAlive, match="is dead"):
                 await being.brain.live()
-    assert mind.paid == [PREMIUM]
+    assert mind.paid == [BEST]
 
 
 async def test_last_words_cut_short_by_a_crash_are_said_after_the_restart(wake: Open, clock: VirtualClock) -> None:
@@ -333,7 +334,7 @@ async def test_a_top_up_too_small_for_any_paid_call_revives_nobody(wake: Open, c
         await being.books.tracker.topup(1, external_id="a nano-dollar")
         await being.brain.live()
         assert await state_of(being) == "hibernating"
-        assert mind.paid == [PREMIUM]
+        assert mind.paid == [BEST]
 
 
 async def test_a_top_up_made_while_nobody_ran_revives_it_at_the_next_start(wake: Open, clock: VirtualClock) -> None:

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Sequence
+from datetime import date
 
 import click
 
 from ai.app import Books, default_model
+from ai.clock import from_ms
 from ai.commands._common import print_json, with_books
+from ai.commands.model_table import as_json, page, table
 from ai.economy.tiers import BY_NAME, COMFORTABLE, Tier
 from ai.models.model_config import ModelInfo
-from ai.models.pricing import PER_MILLION
 from ai.settings import Settings
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-def models(as_json: bool) -> None:
-    """The models there are, and which of them this balance allows."""
-
-    async def look(books: Books, chosen: Settings) -> tuple[list[ModelInfo], Tier, str]:
-        tier, resident = await _tier_and_resident(books, chosen)
-        return books.catalogue.all(), tier, resident
-
-    listed, tier, resident = with_books(look)
-    if as_json:
-        print_json([_as_json(model, tier, resident) for model in listed])
+@click.option("--json", "json_wanted", is_flag=True, help="As JSON, for programs.")
+@click.option("--markdown", is_flag=True, help="The packaged models of OpenRouter, as docs/OPENROUTER_MODELS.md.")
+def models(json_wanted: bool, markdown: bool) -> None:
+    """The models there are, which of them this balance allows, and why not the others."""
+    if markdown:
+        click.echo(page(), nl=False)
         return
-    for model in listed:
-        mark = "→" if model.id == resident else " "
-        allowed = "" if model.cls in tier.classes else f"  (not while {tier.name})"
-        price = _per_million(model)
-        click.echo(
-            f"{mark} {model.id:<48} {model.cls or 'unknown':<12} {model.intelligence:>2}/10 {price:>17}{allowed}"
-        )
+
+    async def look(books: Books, chosen: Settings) -> tuple[list[ModelInfo], Tier, str, date, dict[str, str]]:
+        tier, resident = await _tier_and_resident(books, chosen)
+        listed = books.catalogue.all()
+        return listed, tier, resident, books.catalogue.today, _resting(books, listed)
+
+    listed, tier, resident, today, resting = with_books(look)
+    if json_wanted:
+        print_json([as_json(model, tier, resident, today, resting) for model in listed])
+        return
+    click.echo(table(listed, tier, resident, today, resting))
 
 
 @click.command()
@@ -50,32 +51,13 @@ def switch(model: str) -> None:
     click.echo(f"From the next thought on, {with_books(change).name} thinks.")
 
 
+def _resting(books: Books, listed: Sequence[ModelInfo]) -> dict[str, str]:
+    """By id, until when a model is left alone after a failure, and why."""
+    over = {model.id: books.cooldowns.over(model) for model in listed}
+    return {name: f"{from_ms(c.until_ms):%d %b %H:%M} UTC ({c.reason})" for name, c in over.items() if c}
+
+
 async def _tier_and_resident(books: Books, chosen: Settings) -> tuple[Tier, str]:
     life = await books.lifecycle.current()
     tier = BY_NAME[life.tier] if life and life.tier else COMFORTABLE
     return tier, await books.lifecycle.resident() or default_model(chosen)
-
-
-def _as_json(model: ModelInfo, tier: Tier, resident: str) -> dict[str, object]:
-    price = model.price
-    return {
-        "id": model.id,
-        "name": model.name,
-        "provider": model.provider,
-        "class": model.cls,
-        "intelligence": model.intelligence,
-        "prompt_per_million": None if price is None else _decimal(price.prompt),
-        "completion_per_million": None if price is None else _decimal(price.completion),
-        "allowed": model.cls in tier.classes,
-        "resident": model.id == resident,
-    }
-
-
-def _per_million(model: ModelInfo) -> str:
-    if model.price is None:
-        return "price unknown"
-    return "free" if model.price.free else f"${_decimal(model.price.prompt)} / ${_decimal(model.price.completion)}"
-
-
-def _decimal(price: Decimal) -> str:
-    return f"{(price * PER_MILLION).normalize():f}"

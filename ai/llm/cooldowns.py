@@ -38,11 +38,9 @@ class Cooldowns:
         self._probing: set[tuple[str, str, str]] = set()
 
     async def load(self) -> None:
-        """Take up what rested when the last run ended."""
+        """Take up what rested when the last run ended; what was met with another key is left out, not removed."""
         kept = await self._store.read(lambda t: read_cooldowns(t, self._being))
-        known = {cooldown.key: cooldown for cooldown in kept}
-        self._known = {key: c for key, c in known.items() if c.account == self._account(c.provider)}
-        await self._end(known.keys() - self._known.keys())
+        self._known = {c.key: c for c in kept if c.account == self._account(c.provider)}
 
     def all(self) -> list[Cooldown]:
         """Everything that rests now, the one that ends first first."""

@@ -105,6 +105,8 @@ class Router:
         model, question = candidate.model, inquiry.question
         if model is None:
             return f"there is no model “{candidate.id}” in the catalogue"
+        if unfit := model.obstacle_on(self._clock.now().date()):
+            return f"{model.id} {unfit}"
         if model.cls is None or model.price is None:
             return "its price is unknown, and unknown is not free"
         if model.cls not in question.classes:
@@ -204,10 +206,11 @@ class Router:
 
     def _request(self, model: ModelInfo, question: Question) -> CompletionRequest:
         cap = min(question.reply_cap_tokens, model.reply_cap_tokens or question.reply_cap_tokens)
+        most = model.max_completion_tokens or model.context_tokens
         return CompletionRequest(
             model=model.id,
             messages=question.compose(model),
-            max_tokens=cap + (self._headroom_tokens if model.reasons else 0),
+            max_tokens=min(most, cap + (self._headroom_tokens if model.reasons else 0)),
             tools=question.tools if model.supports_tools else (),
             schema=question.schema if model.supports_schema else None,
             max_price=None if model.price is None or model.price.free else model.price,
@@ -259,7 +262,7 @@ class Router:
             await self._tracker.forget(hold, f"{type(exc).__name__}: {exc}")
             what = f"{model.provider} broke in an unforeseen way ({type(exc).__name__}: {exc})"
             raise CallFailed(what, scope=Scope.MODEL, fate=Fate.UNKNOWN) from exc
-        charge = _charge(hold, model.price, completion.usage, completion.generation_id)
+        charge = self._charge(hold, model.price, completion.usage, completion.generation_id)
         await self._tracker.settle(hold, charge)
         return completion, charge
 
@@ -270,32 +273,37 @@ class Router:
         elif failure.fate is Fate.UNKNOWN:
             await self._tracker.forget(hold, failure.message, failure.generation_id)
         else:
-            charge = _charge(hold, price, failure.usage, failure.generation_id)
+            charge = self._charge(hold, price, failure.usage, failure.generation_id)
             failure.cost_nanos = charge.cost_nanos
             await self._tracker.settle(hold, charge)
+
+    def _charge(self, hold: Hold, price: Price, usage: Usage | None, generation_id: str | None) -> Charge:
+        """What to book: the reported cost, else the table's at this hour, else the whole hold."""
+        if usage is None:
+            return Charge(hold.amount_nanos, "worst_case", generation_id=generation_id)
+        computed = price.cost_nanos(
+            usage.tokens_in,
+            usage.tokens_out,
+            usage.tokens_cached,
+            tokens_reasoning=usage.tokens_reasoning,
+            at=self._clock.now(),
+        )
+        return Charge(
+            cost_nanos=computed if usage.cost_usd is None else max(0, round_up(usage.cost_usd)),
+            price_basis="computed" if usage.cost_usd is None else "reported",
+            tokens_in=usage.tokens_in,
+            tokens_out=usage.tokens_out,
+            tokens_cached=usage.tokens_cached,
+            tokens_reasoning=usage.tokens_reasoning,
+            generation_id=generation_id,
+            saved_nanos=price.saved_nanos(usage.tokens_cached),
+        )
 
 
 def _prompt_tokens(request: CompletionRequest) -> int:
     """An upper bound of the prompt: some providers write the tools and the schema into it."""
     told = [tool.as_json() for tool in request.tools] + ([request.schema] if request.schema else [])
     return prompt_bound_tokens(request.messages, sum(len(json.dumps(part).encode()) for part in told))
-
-
-def _charge(hold: Hold, price: Price, usage: Usage | None, generation_id: str | None) -> Charge:
-    """What to book: the reported cost, else the table's, else the whole hold."""
-    if usage is None:
-        return Charge(hold.amount_nanos, "worst_case", generation_id=generation_id)
-    computed = price.cost_nanos(usage.tokens_in, usage.tokens_out, usage.tokens_cached)
-    return Charge(
-        cost_nanos=computed if usage.cost_usd is None else max(0, round_up(usage.cost_usd)),
-        price_basis="computed" if usage.cost_usd is None else "reported",
-        tokens_in=usage.tokens_in,
-        tokens_out=usage.tokens_out,
-        tokens_cached=usage.tokens_cached,
-        tokens_reasoning=usage.tokens_reasoning,
-        generation_id=generation_id,
-        saved_nanos=price.saved_nanos(usage.tokens_cached),
-    )
 
 
 def _why(model: ModelInfo, inquiry: Inquiry) -> str:
