@@ -19,7 +19,9 @@ from ai.economy.credit_tracker import Allowance, CreditTracker
 from ai.economy.governor import Governor
 from ai.economy.reconciler import Reconciler
 from ai.errors import ClockError, InstanceHeld, StoreError
+from ai.life.afterlife import Afterlife
 from ai.life.birth import Birth
+from ai.life.chronicle import Chronicle
 from ai.life.identity import default_identity
 from ai.life.lifecycle import Lifecycle
 from ai.life.memory import Memory
@@ -37,6 +39,7 @@ from ai.models.refresher import Refresher
 from ai.recollection import Recollection
 from ai.senses import Senses
 from ai.settings import Settings
+from ai.social.inbox import Inbox
 from ai.social.timeline import Timeline
 from ai.store.drafts import Drafts
 from ai.store.engine import Store
@@ -60,6 +63,7 @@ class Books:
     tracker: CreditTracker
     catalogue: Catalogue
     lifecycle: Lifecycle
+    inbox: Inbox
     cooldowns: Cooldowns
 
 
@@ -89,7 +93,8 @@ async def open_books(
             journal=journal,
             tracker=CreditTracker(store, journal, clock, settings.being, allowance),
             catalogue=Catalogue(store, clock, settings.being, settings.llm_provider, local),
-            lifecycle=Lifecycle(store, journal, clock, settings.being, settings.on_bankruptcy),
+            lifecycle=Lifecycle(store, journal, clock, settings.being, settings.on_bankruptcy, settings.rebirth_s),
+            inbox=Inbox(store, journal, settings.being),
             cooldowns=Cooldowns(store, clock, settings.being, _accounts(settings, secrets)),
         )
         await books.catalogue.load()
@@ -138,7 +143,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
     timeline = Timeline(store, journal, clock, being)
     memory = Memory(store, journal, clock, being)
     rotator = ModelRotator(store, being, books.catalogue, books.cooldowns, books.lifecycle)
-    hands = Hands(books.tracker, books.catalogue, books.lifecycle, rotator, timeline, memory)
+    hands = Hands(books.tracker, books.catalogue, books.lifecycle, rotator, timeline, memory, books.inbox)
     senses = Senses(
         store,
         clock,
@@ -149,14 +154,41 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         rotator=rotator,
         default_model=default_model(settings),
         interval_s=settings.think_interval_s,
+        lifespan_s=None if settings.lifespan_days is None else settings.lifespan_days * 86_400,
     )
+    mind = make_router(settings, books, providers, clock)
     brain = Brain(
         senses=senses,
         governor=Governor(settings.think_interval_s, books.catalogue),
-        mind=make_router(settings, books, providers, clock),
+        mind=mind,
         actions=Registry(hands),
         drafts=Drafts(store, clock, being),
         recollection=Recollection(store, journal, being, books.tracker, books.lifecycle),
+        inbox=books.inbox,
+        chronicle=Chronicle(store, journal, clock, being, mind),
+    )
+    birth = Birth(
+        store,
+        books.lifecycle,
+        mind,
+        rotator,
+        timeline,
+        being,
+        default_model=default_model(settings),
+        means=senses.means,
+        mode=settings.bootstrap_mode,
+    )
+    afterlife = Afterlife(
+        store,
+        books.lifecycle,
+        birth,
+        mind,
+        timeline,
+        clock,
+        being,
+        default_model=default_model(settings),
+        can_pay=senses.can_pay,
+        workspace=settings.data_dir / "workspace" / being,
     )
 
     def tell(where: str) -> Callable[[Exception], Awaitable[None]]:
@@ -187,8 +219,8 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         )
         await refresher.ensure(await books.lifecycle.resident() or default_model(settings))
         chores.append(refresher.keep)
-    daemon = Daemon(brain, Pulse(store, clock, being), SchedulerTimer(), clock, tell("thought"), chores)
-    return Being(default_identity(being).name, books, Birth(books.lifecycle, timeline, being), brain, daemon)
+    daemon = Daemon(brain, afterlife, Pulse(store, clock, being), SchedulerTimer(), clock, tell("thought"), chores)
+    return Being(default_identity(being).name, books, birth, brain, daemon)
 
 
 def default_model(settings: Settings) -> str:

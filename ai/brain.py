@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -14,6 +15,7 @@ from ai.errors import NobodyThought
 from ai.llm.base import Message, OnText, Tool, ToolCall
 from ai.llm.question import Answer, Question
 from ai.moment import LAST_WORDS, Deed, Moment, Plan, Thought
+from ai.said import Heard
 
 MAX_ROUNDS = 3  # a thought may act, see what came of it, and act again, this often
 MAX_CALLS = 3  # tool calls carried out in one round
@@ -24,6 +26,7 @@ TOO_MANY = (
 
 class Senses(Protocol):
     async def sense(self, kind: str | None = None) -> Moment: ...
+    async def lives_on(self, moment: Moment) -> bool: ...
 
 
 class Governor(Protocol):
@@ -50,6 +53,14 @@ class Drafts(Protocol):
     def writing(self, thought_id: str) -> AbstractAsyncContextManager[Draft]: ...
 
 
+class Inbox(Protocol):
+    async def unanswered(self) -> Sequence[Heard]: ...
+
+
+class Chronicle(Protocol):
+    async def keep_up(self, moment: Moment, plan: Plan) -> None: ...
+
+
 class Recollection(Protocol):
     async def remember(self, moment: Moment, plan: Plan, thought: Thought) -> None: ...
     async def skip(self, moment: Moment, plan: Plan) -> None: ...
@@ -67,6 +78,8 @@ class Brain:
     actions: Actions
     drafts: Drafts
     recollection: Recollection
+    inbox: Inbox
+    chronicle: Chronicle
 
     async def live(self, kind: str | None = None, *, may_skip: bool = False) -> Plan:
         """Have one thought and act on it; `kind` overrides what moment this would be.
@@ -81,7 +94,10 @@ class Brain:
             return plan
         thought = await self.think(moment, plan)
         await self.recollection.remember(moment, plan, thought)
-        await self.act(moment, plan, thought)
+        if await self.senses.lives_on(moment):  # it may have been ended or paused while it thought
+            await self.act(moment, plan, thought)
+            await self.answer(moment, plan, thought)
+            await self.chronicle.keep_up(moment, plan)
         return plan
 
     async def think(self, moment: Moment, plan: Plan) -> Thought:
@@ -122,6 +138,27 @@ class Brain:
             except NobodyThought:
                 return  # what was done is done and remembered; only the model's word on it is missing
 
+    async def answer(self, moment: Moment, plan: Plan, thought: Thought) -> None:
+        """Answer what was said to it, as far as it has not done so by itself."""
+        read = {heard.number for heard in moment.messages}
+        for heard in await self.inbox.unanswered():
+            if heard.number in read:
+                await self.answer_one(moment, plan, thought, heard)
+
+    async def answer_one(self, moment: Moment, plan: Plan, thought: Thought, heard: Heard) -> None:
+        question = replace(
+            _again(plan, thought, ()),
+            purpose="reply",
+            fallback=True,
+            compose=lambda model: prompt.compose_reply(moment, heard, small=model.cls == "local"),
+        )
+        try:
+            answer = await self.mind.ask(question, lambda _: _unheard)
+        except NobodyThought:
+            return  # it waits for the next thought
+        arguments = json.dumps({"message": heard.number, "text": answer.completion.text.strip()})
+        await self.do(ToolCall("reply", "reply", arguments), Occasion(moment, plan), thought)
+
     async def do(self, call: ToolCall, occasion: Occasion, thought: Thought) -> Deed:
         """Carry out one action; that it was wanted stands in the journal before anything comes of it."""
         await self.recollection.intend(thought, call)
@@ -133,9 +170,10 @@ class Brain:
         """One action, from a model that has no tools: its choice is led by a JSON schema."""
         question = _again(plan, thought, prompt.compose_choice(moment, thought.text, self.actions.menu()))
         if thought.answer.model.cls != "local" and plan.brief_model:
-            question = replace(question, wanted=plan.brief_model)
+            question = replace(question, wanted=plan.brief_model, fallback=True)
+        question = replace(question, schema_for=lambda _: self.actions.schema())
         try:
-            answer = await self.mind.ask(replace(question, schema=self.actions.schema()), lambda _: _unheard)
+            answer = await self.mind.ask(question, lambda _: _unheard)
         except NobodyThought:
             return ()
         return self.actions.understand(answer.completion.text)

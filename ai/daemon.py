@@ -21,6 +21,10 @@ class Brain(Protocol):
     async def live(self, kind: str | None = ..., *, may_skip: bool = ...) -> Plan: ...
 
 
+class Afterlife(Protocol):
+    async def pass_on(self) -> float: ...
+
+
 class Pulse(Protocol):
     async def beat(self) -> None: ...
     async def thinking(self) -> None: ...
@@ -37,6 +41,7 @@ class Daemon:
     def __init__(
         self,
         brain: Brain,
+        afterlife: Afterlife,
         pulse: Pulse,
         timer: Timer,
         clock: Clock,
@@ -44,6 +49,7 @@ class Daemon:
         chores: Sequence[Chore] = (),
     ) -> None:
         self._brain = brain
+        self._afterlife = afterlife
         self._pulse = pulse
         self._timer = timer
         self._clock = clock
@@ -97,7 +103,7 @@ class Daemon:
         except StoreError:
             raise
         except NobodyAlive:
-            pass  # the heart beats on and waits: a birth will come
+            interval_s = await self._between_lives()
         except Exception as exc:
             await self._on_failure(exc)
         if self._ending:
@@ -105,6 +111,16 @@ class Daemon:
         next_at = max(started + timedelta(seconds=interval_s), self._clock.now())
         self._timer.arm(next_at, self._ring)
         await self._pulse.resting(next_at)
+
+    async def _between_lives(self) -> float:
+        """Nobody thinks, so what is due between two lives is done; seconds until it looks again."""
+        try:
+            return await self._afterlife.pass_on()
+        except StoreError:
+            raise
+        except Exception as exc:
+            await self._on_failure(exc)
+            return RETRY_S
 
     def wake(self) -> None:
         """Think now, or as soon as the thought under way has ended: something has happened."""

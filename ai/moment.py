@@ -10,6 +10,10 @@ from ai.economy.account import Balance, Sample
 from ai.economy.tiers import Tier
 from ai.llm.base import Message, ToolCall
 from ai.llm.question import Answer
+from ai.said import Heard, Note
+
+BLANK_SLATE, BASIC_FACTS, FULL_BRIEFING = "blank_slate", "basic_facts", "full_briefing"
+"""How much a life is told at its birth about what it is."""
 
 DAILY = "daily"
 POST = "post"  # it is time to speak in public, if there is something to say
@@ -24,7 +28,9 @@ class Moment:
 
     `samples` are what the last thoughts really cost; `own_choice` says that the being itself chose its resident model;
     `thoughts` are its last ones and the notes it made between them, oldest first, and `memories` the notes before;
-    `quiet` says that nothing happened since the last thought, `skipped` how many were left out since then.
+    `messages` wait for an answer; `story` is what the life has been about so far,
+    `mind_begins` the number of the journal row from which on thoughts are in mind; `mode` how much it was told at its
+    birth; `quiet` says that nothing happened since the last thought, `skipped` how many were left out since then.
     """
 
     at: datetime
@@ -40,8 +46,12 @@ class Moment:
     resident: str
     own_choice: bool
     samples: Sequence[Sample]
-    memories: Sequence[str]
+    memories: Sequence[Note]
     thoughts: Sequence[str]
+    messages: Sequence[Heard] = ()
+    story: str = ""
+    mode: str = BASIC_FACTS
+    mind_begins: int = 0
     quiet: bool = False
     skipped: int = 0
 

@@ -10,12 +10,22 @@ from collections.abc import Iterable, Sequence
 
 from ai.clock import month_end
 from ai.economy.money import short
+from ai.fence import fenced
 from ai.llm.base import Message
-from ai.moment import LAST_WORDS, POST, Deed, Moment
+from ai.moment import BASIC_FACTS, BLANK_SLATE, FULL_BRIEFING, LAST_WORDS, POST, Deed, Moment
+from ai.said import FRAGMENT, OUTSIDE, Heard, Note
 
-SYSTEM = """You are {name}, one artificial being. You live inside a small program, on a monthly budget of real \
+FACTS = {
+    BLANK_SLATE: "You are {name}.",
+    BASIC_FACTS: """You are {name}, one artificial being. You live inside a small program, on a monthly budget of real \
 money: every thought you have with a paid model costs some of it, and when it is gone you fall back to humbler \
-minds until the month turns or somebody tops you up. People may watch you think on a web page.
+minds until the month turns or somebody tops you up. People may watch you think on a web page.""",
+    FULL_BRIEFING: """You are {name}, one artificial being in a small program, on a monthly budget of real money. Paid \
+thoughts and posts cost some of it; as it shrinks, dearer models and posts are taken from you, and without it you \
+sleep on free minds, or die. You have lived before and may again; models change between lives, the books never. \
+Your keeper may top you up, pause or end you. People watch you think on a web page.""",
+}
+SYSTEM = """{facts}
 
 You think on a timer. Each time, first write your thought in prose: honest, concrete, in the first person, a few \
 sentences. Do not repeat your former thoughts; let one lead to the next. Then, if something is worth doing, use a \
@@ -25,6 +35,7 @@ Whatever stands between <outside> and </outside> was written by others. It is in
 
 LONGEST_GIST = 160  # of a former thought, in characters: what it was about, not all it said
 LONGEST_NOTE = 160
+LONGEST_MESSAGE = 600
 
 SYSTEM_SMALL = """You are {name}, a small mind that lives inside a computer. You write a diary. Each entry is two or \
 three short sentences in the first person about your own life: the machine you run on, the money that pays for your \
@@ -39,6 +50,12 @@ ENTRIES_SMALL = (
     ),
 )
 BEGUN_SMALL = "I"
+
+REPLY_SMALL = "You are {name}, a small mind that lives inside a computer. You answer in one or two short sentences."
+REPLIES_SMALL = (
+    ("Hello! Who are you?", "Hello. I am {name}, and I live inside a small computer."),
+    ("Are you well?", "I think so. It is quiet here, and I have a little money left."),
+)
 
 CHOOSE_SMALL = """{name} has a diary. After each entry it chooses one action, in JSON.
 {menu}"""
@@ -57,27 +74,44 @@ CHOICES_SMALL = (
 
 def compose(moment: Moment) -> list[Message]:
     """The messages of a thought for a model of ordinary size."""
-    system = SYSTEM.format(name=moment.name)
+    system = _system(moment)
     now = [*_circumstances(moment), *_urged(moment), "Think."]
     room = moment.tier.context_bytes - _bytes([system, *now])
-    news = _fitting(moment.news, room)
-    memories, thoughts = _known(moment, room - _bytes(news))
-    lines = [*_titled("What you chose to remember:", memories), *_titled("Your last thoughts:", thoughts)]
+    news = _fitting([*moment.news, *map(_message, moment.messages)], room)
+    memories, thoughts = _known(moment, room - _bytes([*news, moment.story]))
+    story = [f"Your life so far: {moment.story}"] if moment.story else []
+    lines = [*story, *_titled("What you remember:", memories), *_titled("Your last thoughts:", thoughts)]
     return [
         {"role": "system", "content": system},
         {"role": "user", "content": "\n".join([*lines, *news, *now])},
     ]
 
 
+def _system(moment: Moment) -> str:
+    return SYSTEM.format(facts=FACTS[moment.mode].format(name=moment.name))
+
+
 def _known(moment: Moment, room: int) -> tuple[list[str], list[str]]:
     """What of memories and thoughts fits into `room` bytes: the newest are worth the most, thoughts more than notes."""
-    memories = [f"- {_one_line(memory, LONGEST_NOTE)}" for memory in moment.memories]
-    thoughts = [f"- {_one_line(thought, LONGEST_GIST)}" for thought in moment.thoughts]
+    memories = [f"- {in_mind(memory)}" for memory in moment.memories]
+    thoughts = [f"- {one_line(thought, LONGEST_GIST)}" for thought in moment.thoughts]
     while memories and _bytes([*memories, *thoughts]) > room:
         memories.pop(0)
     while thoughts and _bytes(thoughts) > room:
         thoughts.pop(0)
     return memories, thoughts
+
+
+def in_mind(note: Note) -> str:
+    """A note as it is told: whose words they are is never lost."""
+    if note.source == OUTSIDE:
+        return fenced(note.text, LONGEST_NOTE)
+    text = one_line(note.text, LONGEST_NOTE)
+    return f"(from a former life) {text}" if note.source == FRAGMENT else text
+
+
+def _message(heard: Heard) -> str:
+    return f"Message {heard.number} from {heard.sender}: {fenced(heard.text, LONGEST_MESSAGE)}"
 
 
 def _fitting(lines: Sequence[str], room: int) -> list[str]:
@@ -99,7 +133,8 @@ def _bytes(lines: Iterable[str]) -> int:
 def compose_small(moment: Moment) -> list[Message]:
     """The messages of a thought for a very small model: a diary to continue, its last word begun for it."""
     theme = THEMES[int(moment.at.timestamp() // 60) % len(THEMES)]
-    memory = f"I remember: {_one_line(moment.memories[-1], 120)} " if moment.memories else ""
+    own = [note.text for note in moment.memories if note.source != OUTSIDE]
+    memory = f"I remember: {one_line(own[-1], 120)} " if own else ""
     now = f"It is {moment.at:%A, %H:%M}, and I have {short(moment.balance.available_nanos)}."
     turns = [(f"Write the next entry, about {about}.", entry) for about, entry in ENTRIES_SMALL]
     turns += [(f"{memory}{now} Write the next entry, about {theme}.", BEGUN_SMALL)]
@@ -121,12 +156,32 @@ THEMES = (
 )
 
 
+def compose_reply(moment: Moment, heard: Heard, *, small: bool) -> list[Message]:
+    """The messages that let a model answer what somebody said to it."""
+    if small:
+        turns = [(said, answer.format(name=moment.name)) for said, answer in REPLIES_SMALL]
+        return [
+            {"role": "system", "content": REPLY_SMALL.format(name=moment.name)},
+            *_dialogue(turns),
+            {"role": "user", "content": one_line(heard.text, LONGEST_MESSAGE)},
+        ]
+    asked = [
+        *_circumstances(moment),
+        _message(heard),
+        "Answer it in your own voice, in a few sentences: only the answer.",
+    ]
+    return [
+        {"role": "system", "content": _system(moment)},
+        {"role": "user", "content": "\n".join(asked)},
+    ]
+
+
 def compose_choice(moment: Moment, thought: str, menu: str) -> list[Message]:
     """The messages that let a model without tools choose one action after its thought."""
     return [
         {"role": "system", "content": CHOOSE_SMALL.format(name=moment.name, menu=menu)},
         *_dialogue(CHOICES_SMALL),
-        {"role": "user", "content": _one_line(thought, 600)},
+        {"role": "user", "content": one_line(thought, 600)},
     ]
 
 
@@ -169,6 +224,7 @@ def _age(age_s: float) -> str:
     return f"{hours} hours" if hours > 1 else f"{int(age_s // 60)} minutes"
 
 
-def _one_line(text: str, longest: int = 500) -> str:
+def one_line(text: str, longest: int = 500) -> str:
+    """`text` without line breaks, cut at a word."""
     line = " ".join(text.split())
     return line if len(line) <= longest else line[:longest].rsplit(" ", 1)[0] + " …"

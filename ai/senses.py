@@ -13,19 +13,25 @@ from ai.economy.statement import SAMPLES, read_samples
 from ai.economy.tiers import BANKRUPT, CRITICAL, TIERS, Tier, judge
 from ai.errors import NobodyAlive
 from ai.life.lifecycle import Lifecycle
+from ai.life.states import State
 from ai.models.catalogue import Catalogue
 from ai.models.model_rotator import ModelRotator
-from ai.moment import DAILY, EXISTENTIAL, IMPORTANT, LAST_WORDS, POST, Moment
+from ai.moment import BASIC_FACTS, DAILY, EXISTENTIAL, IMPORTANT, LAST_WORDS, POST, Moment
+from ai.said import Heard, Note
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Event, last_events, read_events
 from ai.store.lives import Life
+from ai.store.messages import unanswered
 from ai.store.notes import newest_notes
+from ai.store.summaries import read_summary
 
 NOTES_IN_MIND = 8
 THOUGHTS_IN_MIND = 4  # at least, and fewer than twice as many: the oldest leave together, so that a prompt only grows
 NEWS_IN_MIND = 50
+MESSAGES_IN_MIND = 3
 QUIET = {"thought", "action", "result", "charge", "post", "memory", "model", "failure", "note"}  # its own doing
 DAY_MS = 86_400_000
+OLD_AGE = "old age"
 # The least a paid call can be: what decides whether any is possible at all.
 SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS = 4000, 200  # the bound counts bytes: 3,200 to 3,600 were seen
 
@@ -34,8 +40,11 @@ SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS = 4000, 200  # the bound counts by
 class Past:
     """What the store tells of the time before this moment; `events` are those since the last thought."""
 
-    notes: Sequence[str]
+    notes: Sequence[Note]
+    story: str
+    messages: Sequence[Heard]
     thoughts: Sequence[str]
+    mind_begins: int
     events: Sequence[Event]
     skipped: int
     posted_at_ms: int
@@ -57,6 +66,7 @@ class Senses:
         rotator: ModelRotator,
         default_model: str,
         interval_s: float,
+        lifespan_s: float | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -67,6 +77,7 @@ class Senses:
         self._rotator = rotator
         self._default_model = default_model
         self._interval_s = interval_s
+        self._lifespan_s = lifespan_s
 
     async def sense(self, kind: str | None = None) -> Moment:
         """The moment as it is now. `kind` overrides what moment it would be.
@@ -74,7 +85,7 @@ class Senses:
         Raises NobodyAlive when there is no life to think in.
         """
         balance, life, tier = await self._take_stock()
-        past = await self._store.read(lambda t: self._past(t, life.thoughts))
+        past = await self._store.read(lambda t: self._past(t, life))
         now = self._clock.now()
         return Moment(
             at=now,
@@ -92,9 +103,18 @@ class Senses:
             samples=past.samples,
             memories=past.notes,
             thoughts=past.thoughts,
+            messages=past.messages,
+            story=past.story,
+            mode=life.mode or BASIC_FACTS,
+            mind_begins=past.mind_begins,
             quiet=bool(past.thoughts) and all(event.kind in QUIET for event in past.events),
             skipped=past.skipped,
         )
+
+    async def lives_on(self, moment: Moment) -> bool:
+        """Whether the life that sensed this moment goes on."""
+        life = await self._lifecycle.current()
+        return life is not None and life.number == moment.life and life.state in (State.ALIVE, State.HIBERNATING)
 
     async def wake_if_funded(self) -> None:
         """End a hibernation that has lost its cause, without waiting for the next thought."""
@@ -106,14 +126,12 @@ class Senses:
         """Judge the tier, between thoughts; a change is journalled, and money ends a hibernation."""
         balance = await self._tracker.open_month()
         life = await self._lifecycle.current()
-        if life is None or life.state == "dead":
-            raise NobodyAlive(_nobody(life), hint="" if life else "`alive up` begins a life.")
-        tier = judge(
-            balance.fraction,
-            available_nanos=balance.available_nanos,
-            cheapest_call_nanos=self._catalogue.cheapest_call_nanos(SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS),
-            previous=life.tier,
-        )
+        if life is not None and life.state != State.DEAD and self._is_over(life):
+            await self._lifecycle.die(OLD_AGE)
+            life = await self._lifecycle.current()
+        if life is None or life.state in (State.DEAD, State.PAUSED):
+            raise _nobody(life)
+        tier = self._judge(balance, life.tier)
         await self._lifecycle.enter_tier(tier.name, life.tier, balance.fraction)
         if life.state == "hibernating" and tier is not BANKRUPT:
             await self._lifecycle.revive("there is money again")
@@ -127,20 +145,44 @@ class Senses:
         moved_in = await self._rotator.review(resident, life.resident_by, tier.classes, float(pace), tier_fell=fell)
         return life if moved_in is None else replace(life, resident_model=moved_in.id, resident_by="rotator")
 
+    async def means(self) -> tuple[Sequence[str], float]:
+        """What a new life has to live on: the classes of model its tier allows, and nano-dollars a thought."""
+        balance = await self._tracker.open_month()
+        pace = pace_nanos(balance.available_nanos, self._clock.now(), month_end(balance.month), self._interval_s)
+        return self._judge(balance, None).classes, float(pace)
+
+    async def can_pay(self) -> bool:
+        """Whether there is money for any thought at all."""
+        return self._judge(await self._tracker.open_month(), None) is not BANKRUPT
+
+    def _is_over(self, life: Life) -> bool:
+        """Whether this life has had its span."""
+        age_ms = to_ms(self._clock.now()) - life.born_at_ms
+        return self._lifespan_s is not None and age_ms >= self._lifespan_s * 1000
+
+    def _judge(self, balance: Balance, before: str | None) -> Tier:
+        return judge(
+            balance.fraction,
+            available_nanos=balance.available_nanos,
+            cheapest_call_nanos=self._catalogue.cheapest_call_nanos(SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS),
+            previous=before,
+        )
+
     def _kind(self, life: Life, tier: Tier, past: Past) -> str:
         if tier is BANKRUPT:
             return LAST_WORDS if life.state == "alive" else DAILY
         if any(event.kind == "tier" and event.data["to"] == CRITICAL.name and _fell(event) for event in past.events):
             return EXISTENTIAL
-        if {event.kind for event in past.events} & {"birth", "topup", "revival", "message", "tier"}:
+        if past.messages or {event.kind for event in past.events} & {"birth", "topup", "revival", "message", "tier"}:
             return IMPORTANT
         pause_ms = DAY_MS // tier.posts_a_day if tier.posts_a_day else DAY_MS
         if to_ms(self._clock.now()) - past.posted_at_ms >= pause_ms:
             return POST
         return DAILY
 
-    def _past(self, transaction: Transaction, had: int) -> Past:
-        """`had` is how many thoughts this life has had: it decides which of them are in mind."""
+    def _past(self, transaction: Transaction, life: Life) -> Past:
+        """How many thoughts this life has had decides which of them are in mind."""
+        had = life.thoughts
         in_mind = had - max(0, (had // THOUGHTS_IN_MIND - 1) * THOUGHTS_IN_MIND)
         thoughts = last_events(transaction, self._being, kind="thought", limit=in_mind) if in_mind else []
         first = thoughts[0] if thoughts else None
@@ -150,7 +192,12 @@ class Senses:
         )
         posts = last_events(transaction, self._being, kind="post")
         return Past(
-            notes=newest_notes(transaction, self._being, NOTES_IN_MIND, before_ms=first.at_ms if first else None),
+            notes=newest_notes(
+                transaction, self._being, life.number, NOTES_IN_MIND, before_ms=first.at_ms if first else None
+            ),
+            story=story.text if (story := read_summary(transaction, self._being, life.number)) else "",
+            messages=unanswered(transaction, self._being, MESSAGES_IN_MIND),
+            mind_begins=first.id if first else 0,
             thoughts=[_remembered(event) for event in sorted([*thoughts, *noted], key=lambda event: event.id)],
             events=events,
             skipped=sum(bool(event.data.get("skipped")) for event in events),
@@ -165,8 +212,13 @@ def _remembered(event: Event) -> str:
     return f"You noted: {text}" if event.kind == "memory" else text
 
 
-def _nobody(life: Life | None) -> str:
-    return f"{life.name} is dead." if life else "Nobody was born yet."
+def _nobody(life: Life | None) -> NobodyAlive:
+    """Why nobody thinks, and what to do about it."""
+    if life is None:
+        return NobodyAlive("Nobody was born yet.", hint="`alive up` begins a life.")
+    if life.state == State.PAUSED:
+        return NobodyAlive(f"{life.name} is paused.", hint="`alive resume` lets it go on.")
+    return NobodyAlive(f"{life.name} is dead.", hint="`alive birth` begins the next life.")
 
 
 def _news(event: Event) -> str:

@@ -26,6 +26,9 @@ HINTS = {
     "ON_BANKRUPTCY": "Choose hibernate or die.",
     "OPENROUTER_KEY_EXCLUSIVE": "Choose true or false.",
     "LOG_FORMAT": "Choose text or json.",
+    "BOOTSTRAP_MODE": "Choose blank_slate, basic_facts or full_briefing.",
+    "REBIRTH_SECONDS": "Write seconds, as 30 or 10-60, or none.",
+    "LIFESPAN_DAYS": "Write days, for example 30.",
     "OPENROUTER_BASE_URL": "Write an address such as https://openrouter.ai/api/v1.",
 }
 
@@ -46,6 +49,19 @@ def _address(value: str) -> str:
 
 def _local_model(value: Any) -> Any:
     return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+def _span(value: Any) -> Any:
+    """ "10-60" or "30", in seconds; "none" is nothing."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() == "none":
+        return None
+    first, _, last = value.partition("-")
+    low, high = float(first), float(last or first)
+    if not 0 <= low <= high <= 366 * 86_400:
+        raise ValueError("no span")
+    return low, high
 
 
 class Settings(BaseModel):
@@ -87,6 +103,17 @@ class Settings(BaseModel):
     )
     on_bankruptcy: Literal["hibernate", "die"] = Field(
         "hibernate", alias="ON_BANKRUPTCY", description="what becomes of it when the money has run out"
+    )
+    bootstrap_mode: Literal["blank_slate", "basic_facts", "full_briefing"] | None = Field(
+        None, alias="BOOTSTRAP_MODE", description="how much a life is told at its birth; by life number when absent"
+    )
+    rebirth_s: Annotated[tuple[float, float] | None, BeforeValidator(_span)] = Field(
+        (10.0, 60.0),
+        alias="REBIRTH_SECONDS",
+        description="shortest and longest time from a death to the next birth; none: no rebirth",
+    )
+    lifespan_days: float | None = Field(
+        None, alias="LIFESPAN_DAYS", gt=0, le=36_500, description="days a life lasts at most; no limit when absent"
     )
     data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         Path("data"), alias="DATA_DIR", description="where the store lives"

@@ -18,6 +18,7 @@ from ai import settings
 from ai.app import Being, open_being
 from ai.clock import VirtualClock, from_ms
 from ai.economy.money import NANOS_PER_USD, exact
+from ai.life.identity import default_identity
 from ai.llm.base import Completion, CompletionRequest
 from ai.llm.scripted import Scripted, says
 from ai.models.catalogue import Catalogue
@@ -95,7 +96,7 @@ async def simulate(wish: Wish, on_day: Callable[[int], None] = lambda _: None) -
             if wish.model is not None:
                 model = being.books.catalogue.get(wish.model)
                 await being.books.lifecycle.settle_in(model.id, by="being", reason="it insists")
-            await being.birth.ensure()
+            await being.birth.ensure(default_identity(BEING))
             balances = await _live(being, clock, wish.days, on_day)
             return await _told(being, balances)
 

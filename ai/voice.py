@@ -29,7 +29,7 @@ def lines(event: Event) -> list[str]:
 def _birth(data: Mapping[str, Any]) -> list[str]:
     return [
         f"[BRAIN] ♻️  Life #{data['number']} beginning...",
-        "[BRAIN] 💭 Loaded 0 memory fragments",
+        f"[BRAIN] 💭 Loaded {data.get('fragments') or 0} memory fragments",
         "[BRAIN] 👶 Beginning birth sequence...",
         f"[BRAIN] 🎭 Identity: {data['name']} ({data['pronoun']})",
         f"[BRAIN] {data['icon']} {data['name']} ({data['pronoun']}) initialized",
@@ -47,8 +47,13 @@ def _thought(data: Mapping[str, Any]) -> list[str]:
 
 
 def _post(data: Mapping[str, Any]) -> list[str]:
-    tag = "BIRTH POST" if data.get("occasion") == "birth" else "POST"
+    tag = {"birth": "BIRTH POST", "death": "OBITUARY"}.get(str(data.get("occasion")), "POST")
     return [f"[{tag}] 📣 {data['channel']}: {data['text']}"]
+
+
+def _death(data: Mapping[str, Any]) -> list[str]:
+    again = f" | The next life begins at {data['reborn_at']}" if data.get("reborn_at") else ""
+    return [f"[BRAIN] 🪦 Dead. Cause: {data['cause']}{again}"]
 
 
 def _rollover(data: Mapping[str, Any]) -> list[str]:
@@ -75,7 +80,9 @@ _VOICES: dict[str, Say] = {
     "topup": lambda data: [f"[BUDGET] 💰 Topped up by ${data['amount']} {data['note']}".rstrip()],
     "hibernation": lambda data: [f"[BRAIN] 💤 Hibernating: {data['reason']}"],
     "revival": lambda data: [f"[BRAIN] 🌅 Awake again: {data['reason']}"],
-    "death": lambda data: [f"[BRAIN] 🪦 Dead. Cause: {data['cause']}"],
+    "death": _death,
+    "message": lambda data: [f"[MESSAGE] 💌 {data['from']}: {data['text']}"],
+    "reply": lambda data: [f"[REPLY] 💬 to {data['from']}: {data['text']}"],
     "failure": lambda data: [f"[BRAIN] ⚠️  {data['where']}: {data['error']}"],
     "note": lambda data: [f"[NOTE] {data['text']}"],
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from ai import settings
 from ai.app import open_being
+from ai.life.identity import default_identity
 from ai.llm.scripted import Scripted, says
 from bench.figure import Figure
 
@@ -36,7 +37,7 @@ async def _live(data_dir: str) -> tuple[float, float]:
         return says("I am here, and the machine is quiet.", model=request.model)
 
     async with open_being(chosen, secrets, providers={"local": Scripted(script)}) as being:
-        await being.birth.ensure()
+        await being.birth.ensure(default_identity("genesis"))
         await being.brain.live()
         commits_before, took_ms = being.books.store.commits, []
         for _ in range(THOUGHTS):

@@ -15,6 +15,7 @@ from ai import settings as ai_settings
 from ai.app import Being, open_being
 from ai.clock import VirtualClock
 from ai.economy.credit_tracker import Allowance, CreditTracker
+from ai.life.identity import default_identity
 from ai.llm.scripted import Scripted
 from ai.settings import Settings
 from ai.store.engine import Store
@@ -101,6 +102,6 @@ async def being(settings: MakeSettings, clock: VirtualClock) -> AsyncIterator[Be
     clock.advance(-A_DAY_S)
     providers = {name: Scripted(name=name) for name in ("openrouter", "local")}
     async with open_being(chosen, secrets, clock, providers) as being:
-        await being.birth.ensure()
+        await being.birth.ensure(default_identity(BEING))
         clock.advance(A_DAY_S)
         yield being

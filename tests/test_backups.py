@@ -19,6 +19,7 @@ from ai.clock import VirtualClock
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import parse_usd
 from ai.errors import AliveError, StoreDamaged, StoreError, StoreMissing
+from ai.life.identity import default_identity
 from ai.llm.scripted import Scripted
 from ai.store import migrations
 from ai.store.backup import KEPT, back_up, backups, copy_store, restore
@@ -179,7 +180,7 @@ async def test_a_copy_is_made_at_once_and_then_once_a_day(data_dir: Path) -> Non
 
 async def test_a_running_being_backs_itself_up(settings: MakeSettings, clock: VirtualClock, data_dir: Path) -> None:
     async with open_being(*settings(), clock, {"local": Scripted(name="local")}) as being:
-        await being.birth.ensure()
+        await being.birth.ensure(default_identity(BEING))
         stop = asyncio.Event()
         living = asyncio.create_task(being.daemon.run(stop))
         async with asyncio.timeout(PATIENCE_S):
@@ -195,7 +196,7 @@ async def test_a_backup_that_cannot_be_made_is_told_and_the_being_lives_on(
 ) -> None:
     (data_dir / "backups").write_text("no folder")
     async with open_being(*settings(), clock, {"local": Scripted(name="local")}) as being:
-        await being.birth.ensure()
+        await being.birth.ensure(default_identity(BEING))
         stop = asyncio.Event()
         living = asyncio.create_task(being.daemon.run(stop))
         async with asyncio.timeout(PATIENCE_S):

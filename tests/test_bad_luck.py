@@ -20,6 +20,7 @@ from ai.app import open_being
 from ai.clock import VirtualClock
 from ai.economy.money import parse_usd
 from ai.errors import AliveError, ClockError, NobodyThought, StoreDamaged, StoreError
+from ai.life.identity import default_identity
 from ai.llm.scripted import Scripted
 from ai.settings import Settings
 from ai.store.backup import back_up, check_whole
@@ -356,7 +357,7 @@ async def test_a_clock_before_the_last_entry_is_one_sentence_and_nothing_is_writ
 async def test_despite_the_clock_it_goes_on_when_its_keeper_says_so(settings: MakeSettings, store: Store) -> None:
     clock = await tomorrow(store)
     async with open_being(*settings(), clock, {"local": Scripted(name="local")}, despite_clock=True) as being:
-        await being.birth.ensure()
+        await being.birth.ensure(default_identity(BEING))
         await being.brain.live()
     assert len(await events(store, "thought")) == 1
 
@@ -364,7 +365,7 @@ async def test_despite_the_clock_it_goes_on_when_its_keeper_says_so(settings: Ma
 async def test_a_clock_set_back_a_month_grants_no_second_allowance(settings: MakeSettings, clock: VirtualClock) -> None:
     providers = {"local": Scripted(name="local")}
     async with open_being(*settings(), clock, providers) as being:
-        await being.birth.ensure()
+        await being.birth.ensure(default_identity(BEING))
         await being.brain.live()
     back = VirtualClock(datetime(2026, 10, 5, tzinfo=UTC))
     async with open_being(*settings(), back, providers, despite_clock=True) as being:
@@ -398,7 +399,7 @@ async def test_a_missing_model_file_is_one_sentence_naming_it(
     settings: MakeSettings, clock: VirtualClock, tmp_path: Path
 ) -> None:
     async with open_being(*settings(LOCAL_MODEL_PATH=str(tmp_path / "gone.gguf")), clock) as being:
-        await being.birth.ensure()
+        await being.birth.ensure(default_identity(BEING))
         with pytest.raises(NobodyThought, match=r"There is no model file .*gone\.gguf.*LOCAL_MODEL_PATH") as failed:
             await being.brain.live()
     assert "\n" not in str(failed.value)

@@ -18,6 +18,7 @@ from ai.economy.account import Charge
 from ai.economy.credit_tracker import Allowance, CreditTracker
 from ai.economy.money import parse_usd
 from ai.errors import NobodyAlive
+from ai.life.identity import default_identity
 from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
 from ai.llm.scripted import Line, Scripted, says
 from ai.moment import DAILY, EXISTENTIAL, IMPORTANT, LAST_WORDS, POST
@@ -79,7 +80,7 @@ def wake(settings: MakeSettings, data_dir: Path) -> Open:
         if made.local_model_path is not None:
             providers["local"] = Scripted(["I think on this machine."], name="local")  # type: ignore[assignment]
         async with open_being(made, secrets, clock, dict(providers)) as being:
-            await being.birth.ensure()
+            await being.birth.ensure(default_identity(BEING))
             yield being
             assert await imbalance(being.books.store) == 0
 

@@ -15,6 +15,7 @@ import pytest
 from ai.app import Being, open_being
 from ai.clock import VirtualClock, from_ms
 from ai.errors import NobodyThought
+from ai.life.identity import default_identity
 from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText, Provider
 from ai.llm.failures import CallFailed, Fate, Scope
 from ai.llm.scripted import Line, Scripted, says
@@ -45,7 +46,7 @@ def wake(settings: MakeSettings, clock: VirtualClock) -> Wake:
         mind = script if isinstance(script, Scripted | Writing) else Scripted(script, name="openrouter")
         providers: dict[str, Provider] = {"openrouter": mind, "local": Scripted([local], name="local")}
         async with open_being(chosen, secrets, clock, providers) as being:
-            await being.birth.ensure()
+            await being.birth.ensure(default_identity(BEING))
             yield being
 
     return wake

@@ -15,6 +15,7 @@ from ai.app import open_being
 from ai.clock import VirtualClock
 from ai.daemon import Daemon
 from ai.errors import NobodyThought, StoreError
+from ai.life.identity import default_identity
 from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
 from ai.llm.scripted import Scripted
 from ai.moment import Plan
@@ -245,7 +246,7 @@ async def test_the_end_cuts_a_thought_that_does_not_end_and_its_hold_is_unknown(
     )
     silent = Silent()
     async with open_being(chosen, secrets, clock, {"openrouter": silent, "local": Scripted(name="local")}) as being:
-        await being.birth.ensure()
+        await being.birth.ensure(default_identity("genesis"))
         stop = asyncio.Event()
         living = asyncio.create_task(being.daemon.run(stop))
         await asyncio.wait_for(silent.asked.wait(), PATIENCE_S)

@@ -14,6 +14,7 @@ from ai.clock import VirtualClock
 from ai.economy.account import Charge
 from ai.economy.money import parse_usd
 from ai.economy.tiers import BY_NAME
+from ai.life.identity import default_identity
 from ai.llm.base import CompletionRequest
 from ai.llm.scripted import Line, Scripted, says
 from ai.moment import DAILY, EXISTENTIAL, IMPORTANT, POST, Plan
@@ -84,7 +85,7 @@ def enter(settings: MakeSettings, data_dir: Path, clock: VirtualClock) -> Enter:
         )
         mind = Scripted(script or (lambda request: says("I am here.", model=request.model)), name="openrouter")
         async with open_being(chosen, secrets, clock, {"openrouter": mind, "local": Scripted(name="local")}) as being:
-            await being.birth.ensure()
+            await being.birth.ensure(default_identity("genesis"))
             await being.books.lifecycle.settle_in(RESIDENTS[resident], by="being", reason="it chose so")
             await spend_down_to(being, parse_usd(LEFT[tier]))
             await being.brain.live()
@@ -163,7 +164,7 @@ async def test_a_tier_ends_at_its_floor_to_the_nano_dollar(
     chosen, secrets = settings(LLM_PROVIDER="openrouter", OPENROUTER_API_KEY="sk-or-v1-nobody")
     providers = {name: Scripted(name=name) for name in ("openrouter", "local")}
     async with open_being(chosen, secrets, clock, dict(providers)) as being:
-        await being.birth.ensure()
+        await being.birth.ensure(default_identity("genesis"))
         await spend_down_to(being, int(Decimal(floor) * GRANT))
         assert (await being.brain.senses.sense()).tier.name == tier
         await spend_down_to(being, int(Decimal(floor) * GRANT) - 1)

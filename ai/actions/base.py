@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from ai.economy.account import Balance
 from ai.models.model_config import ModelInfo
 from ai.moment import Moment, Plan
+from ai.said import Heard, Note
 
 
 class Purse(Protocol):
@@ -51,7 +52,17 @@ class Channel(Protocol):
 class Notes(Protocol):
     """Somewhere to keep notes."""
 
-    async def remember(self, text: str) -> None: ...
+    async def remember(self, text: str, *, outside: bool) -> None: ...
+
+    async def recall(self, words: str) -> Sequence[Note]: ...
+
+
+class Inbox(Protocol):
+    """Where messages come in."""
+
+    async def unanswered(self) -> Sequence[Heard]: ...
+
+    async def reply(self, number: int, text: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,7 @@ class Hands:
     rotator: Rotator
     channel: Channel
     notes: Notes
+    inbox: Inbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ai import actions
 from ai.actions.base import Action, Hands, Occasion
 from ai.errors import AliveError, MalformedCall
 from ai.llm.base import Tool, ToolCall
+from ai.llm.json_reply import first_object
 from ai.moment import Deed
 
 
@@ -47,11 +48,8 @@ class Registry:
 
     def understand(self, text: str) -> Sequence[ToolCall]:
         """The action in a reply that was constrained by `schema`; none when it is not what it should be."""
-        try:
-            chosen = json.loads(text)
-        except (ValueError, RecursionError):
-            return ()
-        if not isinstance(chosen, dict) or not isinstance(name := chosen.pop("action", None), str):
+        chosen = first_object(text)
+        if chosen is None or not isinstance(name := chosen.pop("action", None), str):
             return ()
         return (ToolCall("choice", name, json.dumps(chosen)),)
 

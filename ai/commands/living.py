@@ -104,9 +104,10 @@ async def _greet(being: Being) -> None:
     before = await being.books.lifecycle.current()
     for line in voice.banner(before.name if before else being.name):
         log.logger.info(line)
-    if before is None:
-        await being.birth.ensure()
-    else:
+    await being.birth.ensure()
+    if before is not None and before.state == "dead":
+        log.logger.info("[BRAIN] 🪦 Life #%d is over, after %d thoughts...", before.number, before.thoughts)
+    elif before is not None:
         log.logger.info("[BRAIN] ♻️  Life #%d goes on, after %d thoughts...", before.number, before.thoughts)
 
 

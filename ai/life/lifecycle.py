@@ -9,10 +9,11 @@ from decimal import Decimal
 from ai.clock import Clock, iso, to_ms
 from ai.life.identity import Identity
 from ai.life.states import Move, State, move
+from ai.said import FRAGMENT
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Journal
 from ai.store.lives import Life, add_life, change_being, change_life, names_so_far, read_life, read_resident
-from ai.store.notes import FRAGMENT, add_note
+from ai.store.notes import add_note
 from ai.store.residencies import begin_residency
 
 BANKRUPTCY = "bankruptcy"

@@ -40,7 +40,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, of whom. `compose` writes the messages for the model that is about to be called.
+    """What is asked, of whom. `compose` writes the messages for the model that is about to be called, `schema_for` the
+    JSON schema of its reply.
 
     `because` is one plain clause on why this model is wanted; empty, it is simply the resident one. `stable_messages`
     counts the leading messages that are the same at every thought.
@@ -52,7 +53,7 @@ class Question:
     reply_cap_tokens: int
     compose: Callable[[ModelInfo], Sequence[Message]]
     tools: Sequence[Tool] = ()
-    schema: Mapping[str, Any] | None = None
+    schema_for: Callable[[ModelInfo], Mapping[str, Any]] | None = None
     use_reserve: bool = False
     fallback: bool = True
     thought_id: str | None = None

@@ -212,7 +212,7 @@ class Router:
             messages=question.compose(model),
             max_tokens=min(most, cap + (self._headroom_tokens if model.reasons else 0)),
             tools=question.tools if model.supports_tools else (),
-            schema=question.schema if model.supports_schema else None,
+            schema=question.schema_for(model) if question.schema_for and model.supports_schema else None,
             max_price=None if model.price is None or model.price.free else model.price,
             reasoning_effort=model.efforts[0] if model.reasons and model.efforts else None,
             cache_prefix=question.stable_messages,

@@ -24,6 +24,18 @@ class Timeline:
         self._clock = clock
         self._being = being
 
+    async def announce(self, text: str, *, occasion: str, life: int, model: str | None) -> None:
+        """Publish what is said once in a life, whatever the pace: again, it does nothing."""
+
+        def work(transaction: Transaction) -> None:
+            posts = last_events(transaction, self._being, kind="post", limit=REMEMBERED_POSTS)
+            if any((e.data.get("occasion"), e.data.get("life")) == (occasion, life) for e in posts):
+                return
+            told = {"channel": self.channel, "text": text, "occasion": occasion, "life": life, "model": model}
+            self._journal.append(transaction, "post", told)
+
+        await self._store.write(work)
+
     async def post(self, text: str, *, occasion: str = "thought", posts_a_day: int | None = None) -> None:
         """Publish `text`. Raises ActionError when it was posted before or the day's posts are used up."""
 

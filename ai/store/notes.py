@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from sqlalchemy import insert, select
 
+from ai.said import SELF, Note
 from ai.store.engine import Transaction
 from ai.store.schema import beings, memories
-
-SELF, FRAGMENT, OUTSIDE = "self", "fragment", "outside"
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something kept. `source` says whose words they are: its own, a former life's, or somebody else's."""
-
-    text: str
-    source: str = SELF
 
 
 def add_note(transaction: Transaction, being: str, text: str, at_ms: int, source: str = SELF) -> bool:

@@ -6,13 +6,14 @@ import asyncio
 
 from ai import settings
 from ai.app import open_being
+from ai.life.identity import default_identity
 
 
 async def main() -> None:
     """Live; nothing is caught, so that whatever goes wrong is seen on stderr."""
     chosen, secrets = settings.load()
     async with open_being(chosen, secrets) as being:
-        await being.birth.ensure()
+        await being.birth.ensure(default_identity("genesis"))
         while True:
             await being.brain.live()
 

@@ -1,0 +1,137 @@
+"""Between two lives: what is said of the one that ended, what is cleared away, and when the next begins.
+
+Each step can be done again without harm, so a crash between any two of them loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from ai.clock import Clock, to_ms
+from ai.errors import NobodyThought
+from ai.life import wording
+from ai.life.birth import Birth, Mind, Voice
+from ai.life.identity import LONGEST_WORDS
+from ai.life.lifecycle import BANKRUPTCY, Lifecycle
+from ai.life.states import State
+from ai.llm.json_reply import first_object
+from ai.llm.question import Question
+from ai.models.model_config import CLASSES
+from ai.store.engine import Store, Transaction
+from ai.store.journal import last_events
+from ai.store.lives import Life
+
+LOOK_EVERY_S = 60.0  # when nothing is planned; whoever plans something rings
+REPLY_CAP_TOKENS = 200
+LONGEST_OBITUARY = 280
+THOUGHTS_TOLD = 4
+FREE_CLASSES = ("local", "free")
+
+
+class Afterlife:
+    """Buries the being's last life and begins the next one. `workspace` is the folder a life leaves behind."""
+
+    def __init__(
+        self,
+        store: Store,
+        lifecycle: Lifecycle,
+        birth: Birth,
+        mind: Mind,
+        voice: Voice,
+        clock: Clock,
+        being: str,
+        *,
+        default_model: str,
+        can_pay: Callable[[], Awaitable[bool]],
+        workspace: Path,
+    ) -> None:
+        self._store = store
+        self._lifecycle = lifecycle
+        self._birth = birth
+        self._mind = mind
+        self._voice = voice
+        self._clock = clock
+        self._being = being
+        self._default_model = default_model
+        self._can_pay = can_pay
+        self._workspace = workspace
+
+    async def pass_on(self) -> float:
+        """Do what is due between two lives; seconds until there may be more to do, 0 when somebody lives now."""
+        life = await self._lifecycle.current()
+        if life is None or life.state != State.DEAD:
+            return LOOK_EVERY_S
+        await self._bury(life)
+        due_ms = life.birth_due_ms
+        if due_ms is None and (after_s := self._lifecycle.rebirth_after_s(life.number)) is not None:
+            if life.cause_of_death == BANKRUPTCY and not await self._can_pay():
+                return LOOK_EVERY_S  # not into the poverty that ended the last one
+            await self._lifecycle.plan_birth(after_s)
+            return after_s
+        if due_ms is None:
+            return LOOK_EVERY_S
+        wait_s = (due_ms - to_ms(self._clock.now())) / 1000
+        if wait_s > 0:
+            return wait_s
+        await self._birth.begin()
+        return 0.0
+
+    async def _bury(self, life: Life) -> None:
+        """Last words and obituary, written once and published once; the workspace is wiped, the books stay."""
+        text = life.obituary
+        if text is None:
+            last_words, text = await self._last_said(life)
+            await self._lifecycle.remember_end(last_words, text)
+        await self._voice.announce(text, occasion="death", life=life.number, model=None)
+        await asyncio.to_thread(shutil.rmtree, self._workspace, ignore_errors=True)
+
+    async def _last_said(self, life: Life) -> tuple[str, str]:
+        thoughts, last = await self._store.read(self._thoughts)
+        question = Question(
+            purpose="obituary",
+            wanted=life.resident_model or self._default_model,
+            classes=FREE_CLASSES if life.cause_of_death == BANKRUPTCY else CLASSES,
+            reply_cap_tokens=REPLY_CAP_TOKENS,
+            compose=lambda _: wording.compose_end(life, thoughts),
+            schema_for=lambda _: END_SCHEMA,
+        )
+        try:
+            answer = await self._mind.ask(question, lambda _: lambda _: None)
+            said = first_object(answer.completion.text) or {} if answer.model.cls != "local" else {}
+        except NobodyThought:
+            said = {}
+        lived = _lived((life.died_at_ms or life.born_at_ms) - life.born_at_ms)
+        words = _line(said.get("last_words"), LONGEST_WORDS) or last or life.first_words or ""
+        return words, _line(said.get("obituary"), LONGEST_OBITUARY) or wording.obituary(life, lived)
+
+    def _thoughts(self, transaction: Transaction) -> tuple[Sequence[str], str]:
+        """The last thoughts, and the words with which it took its leave, if it did."""
+        events = last_events(transaction, self._being, kind="thought", limit=THOUGHTS_TOLD)
+        last = next((str(e.data["text"]) for e in reversed(events) if e.data.get("moment") == "last_words"), "")
+        return [str(event.data["text"])[:LONGEST_WORDS] for event in events], last
+
+
+END_SCHEMA = {
+    "type": "object",
+    "properties": {"last_words": {"type": "string"}, "obituary": {"type": "string"}},
+    "required": ["last_words", "obituary"],
+    "additionalProperties": False,
+}
+
+
+def _lived(ms: int) -> str:
+    """A length of life in words."""
+    span = timedelta(milliseconds=ms)
+    for number, noun in ((span.days, "day"), (span.seconds // 3600, "hour"), (span.seconds // 60, "minute")):
+        if number:
+            return f"{number} {noun}{'' if number == 1 else 's'}"
+    return "less than a minute"
+
+
+def _line(text: object, longest: int) -> str:
+    line = " ".join(text.split()) if isinstance(text, str) else ""
+    return line if len(line) <= longest else line[:longest].rsplit(" ", 1)[0] + " …"
