@@ -159,16 +159,19 @@ class Reply:
         return self._calls[-1]
 
     def _refuse_error(self, frame: Mapping[str, Any]) -> None:
-        if "error" not in frame and self._finish_reason != "error":
+        error = next((said["error"] for said in (frame, *(frame.get("choices") or ())) if said.get("error")), None)
+        if error is None and self._finish_reason != "error":
             return
-        nothing_yet = not self._text and not self._calls and self._usage is None
         self._finish_reason = "error"
-        if nothing_yet and "error" in frame:  # an error status that came too late to be one
-            failed = from_error(self._provider, _code(frame["error"]), frame, own_rules=self._rules)
-            failed.generation_id = self.generation_id
-            raise failed
-        said = error_message(frame.get("error") or "the model stopped with an error")
-        raise self._failure(f"{self._provider} failed in the middle of a reply ({said})")
+        if error is None:
+            raise self._failure(f"{self._provider} stopped in the middle of a reply without a reason")
+        if self._text or self._calls or (self._usage is not None and self._usage.tokens_out):
+            raise self._failure(f"{self._provider} failed in the middle of a reply ({error_message({'error': error})})")
+        failed = from_error(self._provider, _code(error), {"error": error}, own_rules=self._rules)
+        if self._usage is not None:  # an error status that came too late to be one, unless it says it costs
+            failed.fate, failed.usage = self._fate(), self._usage
+        failed.generation_id = self.generation_id
+        raise failed
 
 
 def _code(error: Any) -> int:
