@@ -127,6 +127,11 @@ async def test_a_reply_begun_for_it_is_part_of_what_it_says(model: LocalModel) -
     assert len(said.text) > len("Today the rain")
 
 
+async def test_a_request_may_shorten_the_bound_of_its_call(model: LocalModel) -> None:
+    with pytest.raises(CallFailed, match="longer than 0.05 s"):
+        await model.complete(request(max_tokens=2_000, timeout_s=0.05), unheard)
+
+
 async def test_cut_short_it_ends_soon_and_can_think_again(model: LocalModel) -> None:
     writing = asyncio.Event()
     endless = request(max_tokens=2_000, messages=[{"role": "user", "content": "Count from 1 to 1000."}])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,11 @@ class _Call:
     id: str = ""
     name: str = ""
     arguments: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self, call_id: str) -> dict[str, Any]:
+        function = {"name": self.name, "arguments": self.arguments}
+        return {"id": call_id, "type": "function", "function": function, **self.extra}
 
 
 class Reply:
@@ -61,22 +66,15 @@ class Reply:
     def completion(self) -> Completion:
         """The whole reply. Raises CallFailed when it says nothing: that may have been billed all the same."""
         text = well_formed("".join(self._text))
+        ids = [call.id or f"call_{position}" for position, call in enumerate(self._calls)]
         calls = tuple(
-            ToolCall(call.id or f"call_{position}", call.name, call.arguments)
-            for position, call in enumerate(self._calls)
+            ToolCall(call_id, call.name, call.arguments) for call_id, call in zip(ids, self._calls, strict=True)
         )
         if not text.strip() and not calls:
             raise self._said_nothing()
         message: dict[str, Any] = {"role": "assistant", "content": text}
         if calls:
-            message["tool_calls"] = [
-                {
-                    "id": call.id,
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments},
-                }
-                for call in calls
-            ]
+            message["tool_calls"] = [call.as_json(call_id) for call_id, call in zip(ids, self._calls, strict=True)]
         return Completion(text, calls, self._finish_reason, self._model, self._usage, self.generation_id, message)
 
     def broken(self, message: str) -> CallFailed:
@@ -138,6 +136,8 @@ class Reply:
         name, arguments = function.get("name") or "", function.get("arguments") or ""
         call = self._continued(index, call_id, name)
         call.id = call_id or call.id
+        if isinstance(fragment.get("extra_content"), Mapping):  # Gemini's signature of its thought: it wants it back
+            call.extra = {"extra_content": fragment["extra_content"]}
         call.name += name if name != call.name else ""  # some say the name with every fragment
         call.arguments += arguments if isinstance(arguments, str) else json.dumps(arguments, default=float)
 
