@@ -70,7 +70,8 @@ async def client_of(server: str, key: str = KEY) -> AsyncIterator[OpenAICompatib
 
 
 def request(**more: Any) -> CompletionRequest:
-    return CompletionRequest(**{"model": NAME, "messages": ASKED, "max_tokens": 24} | more)
+    fields: dict[str, Any] = {"model": NAME, "messages": ASKED, "max_tokens": 24}
+    return CompletionRequest(**fields | more)
 
 
 @dataclass
@@ -145,11 +146,10 @@ async def test_a_prompt_that_is_too_long_is_a_matter_of_this_request_alone(serve
 # A whole being
 
 
-def waits_for_prices() -> bool:
-    return "prices" not in inspect.signature(Catalogue).parameters
-
-
-needs_prices = pytest.mark.skipif(waits_for_prices(), reason="the catalogue does not take the keeper's prices yet")
+needs_prices = pytest.mark.skipif(
+    "prices" not in inspect.signature(Catalogue).parameters,
+    reason="the catalogue does not take the keeper's prices yet",
+)
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ async def test_a_reply_begun_for_it_is_part_of_what_it_says(model: LocalModel) -
 
 
 async def test_a_request_may_shorten_the_bound_of_its_call(model: LocalModel) -> None:
-    with pytest.raises(CallFailed, match="longer than 0.05 s"):
+    with pytest.raises(CallFailed, match=r"longer than 0\.05 s"):
         await model.complete(request(max_tokens=2_000, timeout_s=0.05), unheard)
 
 
