@@ -206,13 +206,13 @@ async def _remote(
         key_hint = "Give it a new key: vault/README.md says where."
         yield await _try("key", provider.check_key, f"{name} accepts it.", key_hint)
     try:
-        listed = await provider.list_models()
+        listed = [entry for entry in await provider.list_models() if isinstance(entry, Mapping)]
     except AliveError as exc:
         hint = f"Is the network up, and {name.upper()}_BASE_URL right?"
         yield Finding("reach", False, _sentence(exc), exc.hint or hint)
         return
     yield Finding("reach", True, f"{name} answers.")
-    ids = [str(entry.get("id")) for entry in listed if isinstance(entry, Mapping)]
+    ids = [str(entry.get("id")) for entry in listed]
     if wanted not in ids:
         near = difflib.get_close_matches(wanted, ids, n=3, cutoff=0.3)
         hint = f"Set {name.upper()}_DEFAULT_MODEL to one of its models{': ' if near else ''}{', '.join(near)}."

@@ -14,17 +14,18 @@ import pytest
 from pydantic import SecretStr
 
 import vault
-from ai.app import default_model, make_providers
+from ai.app import default_model, make_providers, open_being
+from ai.clock import VirtualClock
 from ai.llm.base import Completion, CompletionRequest, Tool
 from ai.llm.dialects.base import Dialect
 from ai.llm.dialects.registry import dialects
 from ai.llm.failures import CallFailed, Fate, Remedy, Scope, Until
 from ai.llm.openai_compatible import OpenAICompatible
-from ai.models.model_config import LOCAL_MODEL_ID
+from ai.llm.scripted import Scripted
 from ai.models.pricing import Price
 from tests.conftest import MakeSettings
 from tests.openrouter_server import OpenRouterServer
-from tests.parts import CHEAP, Parrot, parrot
+from tests.parts import CHEAP, LOCAL, Parrot, events, parrot
 
 FOLDER = Path(__file__).parents[1] / "ai" / "llm" / "dialects"
 KEY = "a-key-without-any-telltale-shape"
@@ -490,10 +491,23 @@ def test_without_a_choice_or_without_its_key_only_the_local_model_is_made(settin
         assert made == (["local", name] if name == "ollama" else ["local"])
 
 
+@pytest.mark.parametrize("name", ["openrouter", "gemini"])
+async def test_without_its_key_a_being_lives_with_the_local_model_and_says_why(
+    settings: MakeSettings, clock: VirtualClock, name: str
+) -> None:
+    chosen, secrets = settings(LLM_PROVIDER=name)
+    async with open_being(chosen, secrets, clock, {"local": Scripted(name="local")}) as being:
+        await being.birth.ensure()
+        await being.brain.live()
+        thought = (await events(being.books.store, "thought"))[-1]
+    assert thought.data["model"] == LOCAL
+    assert "could not" in thought.data["why"]
+
+
 @pytest.mark.parametrize("name", [*OF_ITS_OWN, "local"])
 def test_the_default_model_is_the_chosen_providers(settings: MakeSettings, name: str) -> None:
     chosen, _ = settings(LLM_PROVIDER=name)
-    assert default_model(chosen) == (dialects()[name].default_model if name != "local" else LOCAL_MODEL_ID)
+    assert default_model(chosen) == (dialects()[name].default_model if name != "local" else LOCAL)
 
 
 @pytest.mark.parametrize("name", OF_ITS_OWN)

@@ -36,7 +36,6 @@ class Dialect:
 
     # What it offers
     list_prefix: str = ""  # stands before each id in its list of models, and nowhere else
-    lists_prices: bool = False
     tells_key: bool = False  # GET /key: what the key used and what is left of it
     tells_cost: bool = False  # GET /generation: what one call cost
     free_calls_a_minute: int | None = None  # of models whose id ends with `:free`, by the whole account

@@ -11,7 +11,6 @@ OPENROUTER = Dialect(
     cache_marked=("anthropic/",),  # the others cache by themselves; Gemini's own caching is implicit since 2.5
     headers={"X-OpenRouter-Title": "Am I Alive?"},
     failures_are_free=True,
-    lists_prices=True,
     tells_key=True,
     tells_cost=True,
     free_calls_a_minute=20,
