@@ -458,10 +458,11 @@ async def test_numbers_in_arguments_that_come_as_an_object_stay_numbers() -> Non
 
 
 async def test_geminis_signature_of_a_thought_goes_back_with_the_call() -> None:
-    signed = {"google": {"thought_signature": "c2lnbmVk"}}
+    signed = {"google": {"thought_signature": "c2lnbmVk", "weight": 0.5}}
     call = fragment("look", json.dumps(UP), id="a", extra_content=signed)
     said = await said_by("gemini", delta("tool_calls", tool_calls=[call]))
-    assert said.message["tool_calls"][0]["extra_content"] == signed
+    body = await sent_by("gemini", everything(messages=[said.message]))
+    assert body["messages"][0]["tool_calls"][0]["extra_content"] == signed
 
 
 # Lists

@@ -257,8 +257,9 @@ async def test_an_address_that_cannot_be_reached_is_the_endpoints_failure_and_fr
 async def test_a_redirect_is_not_followed_because_it_would_carry_the_key_away() -> None:
     with parrot(200, b"{}") as elsewhere, parrot(307, b"", {"Location": f"{elsewhere.url}/steal"}) as first:
         client = client_of(first.url)
-        await failure(client)
+        failed = await failure(client)
         await client.aclose()
+        assert failed.fate is Fate.FREE
         assert elsewhere.heard == []
         assert first.heard[0]["authorization"] == "Bearer a-key-nobody-knows"
 

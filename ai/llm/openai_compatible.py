@@ -68,7 +68,7 @@ class OpenAICompatible:
             asyncio.timeout(bound_s),
             self._client.stream("POST", "chat/completions", json=_body(request, self.dialect)) as response,
         ):
-            if response.is_error:
+            if not response.is_success:  # a redirect, too: nobody follows it, and nothing was generated
                 raise self._refused(response.status_code, await response.aread(), response.headers)
             reply.generation_id = response.headers.get("x-generation-id")
             if on_named is not None and reply.generation_id:
@@ -128,7 +128,7 @@ class OpenAICompatible:
     async def _get(self, path: str) -> Any:
         async with self._translated(self._reply(""), self._timeout_s), asyncio.timeout(self._timeout_s):
             response = await self._client.get(path)
-            if response.is_error:
+            if not response.is_success:
                 raise self._refused(response.status_code, response.content, response.headers)
         return _parsed(response.content)
 

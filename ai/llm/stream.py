@@ -132,12 +132,12 @@ class Reply:
             self._take_call(fragment, fragment.get("function") or {})
 
     def _take_call(self, fragment: Mapping[str, Any], function: Mapping[str, Any]) -> None:
-        index, call_id = fragment.get("index"), fragment.get("id") or ""
+        index, call_id = fragment.get("index"), str(fragment.get("id") or "")
         name, arguments = function.get("name") or "", function.get("arguments") or ""
         call = self._continued(index, call_id, name)
         call.id = call_id or call.id
         if isinstance(fragment.get("extra_content"), Mapping):  # Gemini's signature of its thought: it wants it back
-            call.extra = {"extra_content": fragment["extra_content"]}
+            call.extra = {"extra_content": json.loads(json.dumps(fragment["extra_content"], default=float))}
         call.name += name if name != call.name else ""  # some say the name with every fragment
         call.arguments += arguments if isinstance(arguments, str) else json.dumps(arguments, default=float)
 
