@@ -121,10 +121,11 @@ def question(
 
 @dataclass
 class Parrot:
-    """A web server on loopback that gives everybody the same answer; `heard` keeps the headers it was sent."""
+    """A web server on loopback that gives everybody the same answer; kept are the headers and bodies it was sent."""
 
     url: str
     heard: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
 
 @contextmanager
@@ -136,7 +137,7 @@ def parrot(
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
+            bird.bodies.append(self.rfile.read(int(self.headers.get("content-length") or 0)))
             self.do_GET()
 
         def do_GET(self) -> None:

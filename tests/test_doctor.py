@@ -121,6 +121,49 @@ async def test_a_provider_out_of_reach_is_found(openrouter: OpenRouterServer) ->
     await wrong("reach", **with_key(openrouter, OPENROUTER_BASE_URL="http://127.0.0.1:1/api/v1"))
 
 
+@pytest.mark.parametrize("name", ["gemini", "groq", "openai"])
+async def test_a_missing_key_of_any_provider_is_found(name: str) -> None:
+    said = await wrong("key", LLM_PROVIDER=name)
+    assert name in said
+    assert f"{name.upper()}_API_KEY" in said
+
+
+async def test_a_server_that_needs_no_key_is_asked_without_one() -> None:
+    with parrot(200, b'{"data": [{"id": "llama3.2"}]}') as bird:
+        findings = await found(LLM_PROVIDER="ollama", OLLAMA_BASE_URL=bird.url)
+    assert {finding.name: finding.ok for finding in findings if finding.name in ("key", "reach")} == {"reach": True}
+
+
+async def test_a_key_is_checked_by_the_list_of_models_where_there_is_no_other_way() -> None:
+    body = b'{"error": {"message": "Incorrect API key provided", "type": "invalid_request_error"}}'
+    with parrot(401, body) as bird:
+        said = await wrong("key", LLM_PROVIDER="openai", OPENAI_API_KEY="sk-" + "dead" * 8, OPENAI_BASE_URL=bird.url)
+    assert "401" in said
+    assert bird.bodies == [], "nothing is asked that could cost money"
+
+
+async def test_a_default_model_that_the_provider_does_not_have_is_found_and_near_ones_are_named() -> None:
+    with parrot(200, b'{"data": [{"id": "models/gemini-2.5-flash"}]}') as bird:
+        reach = {"LLM_PROVIDER": "gemini", "GEMINI_API_KEY": "AIza" + "x" * 30, "GEMINI_BASE_URL": bird.url}
+        said = await wrong("model", GEMINI_DEFAULT_MODEL="gemini-2.5-flas", **reach)
+    assert "lists no model “gemini-2.5-flas”" in said
+    assert "GEMINI_DEFAULT_MODEL" in said
+    assert said.endswith("gemini-2.5-flash.")
+
+
+async def test_a_default_model_whose_price_nobody_knows_is_found() -> None:
+    with parrot(200, b'{"data": [{"id": "my-model"}]}') as bird:
+        reach = {"LLM_PROVIDER": "openai", "OPENAI_API_KEY": "sk-" + "x" * 30, "OPENAI_BASE_URL": bird.url}
+        said = await wrong("model", OPENAI_DEFAULT_MODEL="my-model", **reach)
+    assert "unknown is not free" in said
+    assert "MODEL_PRICES=my-model=" in said
+
+
+async def test_a_default_model_with_a_price_is_well(openrouter: OpenRouterServer, data_dir: Path) -> None:
+    (model,) = [finding for finding in await found(**with_key(openrouter)) if finding.name == "model"]
+    assert (model.ok, model.says) == (True, f"{CHEAP} is there (cheap).")
+
+
 async def test_an_unreadable_vault_is_found(tmp_path: Path) -> None:
     failed = [finding for finding in await found(OPENROUTER_API_KEY_FILE=str(tmp_path)) if not finding.ok]
     assert f"{tmp_path} is a directory" in failed[0].says

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from ai.llm.failures import CallFailed, Fate, Scope
 from ai.llm.local import PACKAGED, LocalModel
 from tests.parts import LOCAL
 
+ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 120.0  # a busy machine may take long to load a model
 DIARY = [
     {"role": "system", "content": "You write a diary about the weather, in short sentences."},
@@ -127,6 +130,11 @@ async def test_a_reply_begun_for_it_is_part_of_what_it_says(model: LocalModel) -
     assert len(said.text) > len("Today the rain")
 
 
+async def test_a_request_may_shorten_the_bound_of_its_call(model: LocalModel) -> None:
+    with pytest.raises(CallFailed, match=r"longer than 0\.05 s"):
+        await model.complete(request(max_tokens=2_000, timeout_s=0.05), unheard)
+
+
 async def test_cut_short_it_ends_soon_and_can_think_again(model: LocalModel) -> None:
     writing = asyncio.Event()
     endless = request(max_tokens=2_000, messages=[{"role": "user", "content": "Count from 1 to 1000."}])
@@ -167,3 +175,25 @@ async def test_a_file_that_is_no_model_is_one_sentence(tmp_path: Path) -> None:
     failed = await failure(tmp_path / "list.gguf")
     assert "cannot be loaded" in failed.message
     assert "\n" not in str(failed)
+
+
+LOADS_AND_LETS_GO = """
+import asyncio, os
+from ai.llm.local import PACKAGED, LocalModel
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+async def once():
+    model = LocalModel(PACKAGED, timeout_s=60)
+    await model.load()
+    await model.aclose()
+for _ in range(3):
+    asyncio.run(once())
+"""
+
+
+async def test_it_can_be_let_go_of_as_soon_as_it_is_loaded() -> None:
+    """On one core the engine's loop has not begun by then, and ending it would wait for ever."""
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", LOADS_AND_LETS_GO], cwd=ROOT, check=False, timeout=PATIENCE_S
+    )
+    assert done.returncode == 0

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from ai.llm.base import Completion, CompletionRequest, Tool
-from ai.llm.failures import CallFailed, Fate, Scope
+from ai.llm.failures import CallFailed, Fate, Remedy, Scope
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.models.pricing import Price
 from tests.openrouter_server import OpenRouterServer, ToolCall, UsageShape, unreachable_urls
@@ -38,7 +38,7 @@ SCOPES = {
     "guardrail": Scope.REQUEST,
     "workspace_budget": Scope.FUNDS,
     "no_endpoints": Scope.MODEL,
-    "no_tool_endpoints": Scope.MODEL,
+    "no_tool_endpoints": Scope.TOOLS,
     "data_policy": Scope.MODEL,
     "too_large": Scope.REQUEST,
     "unprocessable": Scope.REQUEST,
@@ -190,6 +190,16 @@ async def test_an_empty_reply_is_a_failure_that_says_what_it_cost(
     assert failed.usage is not None
     assert failed.usage.cost_usd == openrouter.bills[0].dollars > 0
     assert "length" in failed.message
+    assert failed.remedy is Remedy.LENGTHEN
+
+
+async def test_a_reply_without_a_single_token_costs_nothing(
+    client: OpenAICompatible, openrouter: OpenRouterServer
+) -> None:
+    openrouter.fault("nothing_generated")
+    failed = await failure(client)
+    assert (failed.scope, failed.fate) == (Scope.MODEL, Fate.FREE)
+    assert openrouter.billed_nanos == 0
 
 
 async def test_a_stream_that_breaks_off_leaves_the_cost_unknown_but_names_the_generation(
@@ -222,6 +232,17 @@ async def test_a_time_out_bounds_the_whole_call_and_leaves_the_cost_unknown(
     assert "0.3 s" in failed.message
 
 
+@pytest.mark.parametrize(("asked_s", "bound_s"), [(0.2, "0.2"), (900.0, "0.3")])
+async def test_a_request_may_shorten_the_bound_of_its_call_and_not_lengthen_it(
+    openrouter: OpenRouterServer, asked_s: float, bound_s: str
+) -> None:
+    openrouter.fault("hang")
+    client = client_of(openrouter.base_url, openrouter.api_key, timeout_s=0.3)
+    failed = await failure(client, request(timeout_s=asked_s))
+    await client.aclose()
+    assert f"within {bound_s} s" in failed.message
+
+
 @pytest.mark.parametrize("what", ["connect", "dns", "tls"])
 async def test_an_address_that_cannot_be_reached_is_the_endpoints_failure_and_free(
     openrouter: OpenRouterServer, what: str
@@ -236,8 +257,9 @@ async def test_an_address_that_cannot_be_reached_is_the_endpoints_failure_and_fr
 async def test_a_redirect_is_not_followed_because_it_would_carry_the_key_away() -> None:
     with parrot(200, b"{}") as elsewhere, parrot(307, b"", {"Location": f"{elsewhere.url}/steal"}) as first:
         client = client_of(first.url)
-        await failure(client)
+        failed = await failure(client)
         await client.aclose()
+        assert failed.fate is Fate.FREE
         assert elsewhere.heard == []
         assert first.heard[0]["authorization"] == "Bearer a-key-nobody-knows"
 

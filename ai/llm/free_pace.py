@@ -7,21 +7,22 @@ from collections import deque
 from ai.clock import Clock, to_ms
 
 WINDOW_MS = 60_000
-CALLS_A_MINUTE = 20  # facts: OpenRouter's free tier
 
 
 class FreePace:
-    """Counts calls of `:free` models over the last minute."""
+    """Counts calls of `:free` models over the last minute; `calls_a_minute` None is no limit."""
 
-    def __init__(self, clock: Clock, calls_a_minute: int = CALLS_A_MINUTE) -> None:
+    def __init__(self, clock: Clock, calls_a_minute: int | None) -> None:
         self._clock = clock
+        self._limit = calls_a_minute
         self._made: deque[int] = deque(maxlen=calls_a_minute)
 
     def room(self) -> bool:
         """Whether one more call may be made now."""
-        full = len(self._made) == self._made.maxlen
+        full = self._limit is not None and len(self._made) >= self._limit
         return not full or to_ms(self._clock.now()) - self._made[0] >= WINDOW_MS
 
     def count(self, at_ms: int | None = None) -> None:
         """A call was made (milliseconds since the epoch; now, unless told otherwise)."""
-        self._made.append(to_ms(self._clock.now()) if at_ms is None else at_ms)
+        if self._limit is not None:
+            self._made.append(to_ms(self._clock.now()) if at_ms is None else at_ms)

@@ -2,7 +2,8 @@
 
 Facts (tried): `Server(params).handle_chat_completions(dict, callback)` takes OpenAI-shaped requests, hands streamed
 chunks to the callback, which cancels by returning True, and answers errors as `{"error": …}`; a lone surrogate in a
-prompt raises RuntimeError; a port on loopback is opened, so a random key is set on it.
+prompt raises RuntimeError; a port on loopback is opened, so a random key is set on it. A server let go of before its
+loop runs waits for that loop for ever, so that one word is asked of it first.
 """
 
 from __future__ import annotations
@@ -66,14 +67,15 @@ class LocalModel:
         if request.messages[-1]["role"] == "assistant":  # a reply begun for the model is not said again by it
             reply.add_chunk({"choices": [{"delta": {"content": request.messages[-1]["content"]}}]}, on_text)
         running = loop.run_in_executor(self._executor, self._run, _body(request), on_chunk)
+        bound_s = request.bound_s(self._timeout_s)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(bound_s):
                 error = await asyncio.shield(running) or next(iter(errors), None)
         except (TimeoutError, asyncio.CancelledError) as exc:
             stop.set()  # the next token's callback ends it; the thread is ours again before we go on
             await asyncio.wait([running])
             if isinstance(exc, TimeoutError):
-                raise _failed(f"The local model took longer than {self._timeout_s:g} s") from exc
+                raise _failed(f"The local model took longer than {bound_s:g} s") from exc
             raise
         if error is not None:
             raise _failed(f"The local model refused: {error}")
@@ -134,10 +136,12 @@ class LocalModel:
         params.port = 0
         params.api_keys = [secrets.token_urlsafe()]
         try:
-            self._server = xllamacpp.Server(params)
+            server = xllamacpp.Server(params)
+            server.handle_completions({"prompt": "I", "n_predict": 0})  # answered by its loop: now it can be let go of
         except (RuntimeError, ValueError) as exc:
             raise _failed(f"The model file {path} cannot be loaded ({exc})", HOW_TO_GET_IT) from exc
-        return self._server
+        self._server = server
+        return server
 
     def _find(self) -> Path:
         path = self._path
