@@ -27,11 +27,12 @@ from ai.llm.base import Provider
 from ai.llm.cooldowns import Cooldowns
 from ai.llm.failures import Until
 from ai.llm.free_pace import FreePace
+from ai.llm.dialects.registry import dialects
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.router import Router
 from ai.models.catalogue import Catalogue
-from ai.models.model_config import DEFAULT_OPENROUTER_MODEL, LOCAL_MODEL_ID, local_model
+from ai.models.model_config import LOCAL_MODEL_ID, local_model
 from ai.models.model_rotator import ModelRotator
 from ai.models.refresher import Refresher
 from ai.recollection import Recollection
@@ -170,14 +171,15 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         await senses.wake_if_funded()
 
     doorbell = Doorbell(store, books.tracker, clock, being, on_topup)
-    billers = {name: provider for name, provider in providers.items() if isinstance(provider, OpenAICompatible)}
+    remote = {name: provider for name, provider in providers.items() if isinstance(provider, OpenAICompatible)}
+    billers = {name: provider for name, provider in remote.items() if provider.dialect.tells_cost}
     chores: list[Chore] = [
         lambda: doorbell.keep(daemon.wake),
         BackupKeeper(settings.data_dir, clock, tell("backup")).keep,
         Reconciler(books.tracker, billers, clock, tell("reconciler"), exclusive=settings.openrouter_key_exclusive).keep,
     ]
-    source = providers.get(settings.llm_provider)
-    if isinstance(source, OpenAICompatible):
+    source = remote.get(settings.llm_provider)
+    if source is not None:
         refresher = Refresher(books.catalogue, source, clock, tell("catalogue"))
         await refresher.ensure(await books.lifecycle.resident() or default_model(settings))
         chores.append(refresher.keep)
@@ -187,9 +189,8 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
 
 def default_model(settings: Settings) -> str:
     """The model that thinks until somebody chooses another."""
-    if settings.llm_provider == "local":
-        return LOCAL_MODEL_ID
-    return settings.openrouter_default_model or DEFAULT_OPENROUTER_MODEL
+    reach = settings.providers.get(settings.llm_provider)
+    return reach.default_model if reach else LOCAL_MODEL_ID
 
 
 def make_router(settings: Settings, books: Books, providers: Mapping[str, Provider], clock: Clock) -> Router:
@@ -213,15 +214,14 @@ def _accounts(settings: Settings, secrets: vault.Secrets) -> dict[str, str]:
 
 
 def make_providers(settings: Settings, secrets: vault.Secrets) -> dict[str, Provider]:
-    """The real providers these settings and secrets allow, by name."""
+    """The real providers these settings and secrets allow, by name: the chosen one only with its key."""
     providers: dict[str, Provider] = {}
     if settings.local_model_path is not None:
         providers["local"] = LocalModel(settings.local_model_path, timeout_s=settings.llm_timeout_s)
-    if settings.llm_provider == "openrouter" and "OPENROUTER_API_KEY" in secrets:
-        key = secrets["OPENROUTER_API_KEY"]
-        providers["openrouter"] = OpenAICompatible(
-            "openrouter", settings.openrouter_base_url, key, timeout_s=settings.llm_timeout_s
-        )
+    chosen = dialects().get(settings.llm_provider)
+    if chosen is not None and (chosen.secret in secrets or not chosen.needs_key):
+        base_url, key = settings.providers[chosen.name].base_url, secrets.get(chosen.secret)
+        providers[chosen.name] = OpenAICompatible(chosen.name, base_url, key, timeout_s=settings.llm_timeout_s)
     return providers
 
 

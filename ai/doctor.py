@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import difflib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +20,7 @@ from ai.clock import Clock, iso, to_ms
 from ai.economy.money import exact
 from ai.economy.statement import audit, read_budget
 from ai.errors import AliveError, FundsError, SettingsError, StoreMissing
+from ai.llm.dialects.registry import dialects
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.question import Question
@@ -27,6 +30,7 @@ from ai.store.backup import backups, check_whole, damaged, offer
 from ai.store.engine import Store
 from ai.store.journal import last_events
 from ai.store.lease import is_running, name_holder
+from ai.store.migrate import migrate
 from ai.store.versions import FILE_NAME
 from observer.server import listen
 
@@ -175,21 +179,62 @@ async def _minds(chosen: Settings, secrets: vault.Secrets, clock: Clock, paid: b
     if chosen.local_model_path is None:
         hint = "Remove LOCAL_MODEL_PATH=none, and nothing but you can."
         yield Finding("local model", False, "It is turned off: a failing provider can silence the being.", hint)
-    if chosen.llm_provider != "local" and "OPENROUTER_API_KEY" not in secrets:
-        yield Finding("key", False, f"There is no key for {chosen.llm_provider}.", "See vault/README.md.")
+    dialect = dialects().get(chosen.llm_provider)
+    if dialect is not None and dialect.needs_key and dialect.secret not in secrets:
+        says = f"There is no key for {dialect.name}, so the local model thinks instead."
+        yield Finding("key", False, says, f"Give it {dialect.secret}: vault/README.md says where.")
     for provider in make_providers(chosen, secrets).values():
         try:
             if isinstance(provider, LocalModel):
                 yield await _try("local model", provider.load, "It loads.")
             elif isinstance(provider, OpenAICompatible):
-                key_hint = "Give it a new key: vault/README.md says where."
-                yield await _try("key", provider.check_key, f"{provider.name} accepts it.", key_hint)
-                reach_hint = "Is the network up, and OPENROUTER_BASE_URL right?"
-                yield await _try("reach", provider.list_models, f"{provider.name} answers.", reach_hint)
+                async for finding in _remote(provider, chosen, secrets, clock):
+                    yield finding
         finally:
             await provider.aclose()
     if paid:
         yield await _paid_word(chosen, secrets, clock)
+
+
+async def _remote(
+    provider: OpenAICompatible, chosen: Settings, secrets: vault.Secrets, clock: Clock
+) -> AsyncIterator[Finding]:
+    """Whether it takes the key, answers, has the model that is to think, and at what price. All of it is free."""
+    name, wanted = provider.name, default_model(chosen)
+    if provider.dialect.secret in secrets:
+        key_hint = "Give it a new key: vault/README.md says where."
+        yield await _try("key", provider.check_key, f"{name} accepts it.", key_hint)
+    try:
+        listed = await provider.list_models()
+    except AliveError as exc:
+        hint = f"Is the network up, and {name.upper()}_BASE_URL right?"
+        yield Finding("reach", False, _sentence(exc), exc.hint or hint)
+        return
+    yield Finding("reach", True, f"{name} answers.")
+    ids = [str(entry.get("id")) for entry in listed if isinstance(entry, Mapping)]
+    if wanted not in ids:
+        near = difflib.get_close_matches(wanted, ids, n=3, cutoff=0.3)
+        hint = f"Set {name.upper()}_DEFAULT_MODEL to one of its models{': ' if near else ''}{', '.join(near)}."
+        yield Finding("model", False, f"{name} lists no model “{wanted}”.", hint)
+        return
+    yield await _price(chosen, secrets, clock, listed)
+
+
+async def _price(
+    chosen: Settings, secrets: vault.Secrets, clock: Clock, listed: Sequence[Mapping[str, Any]]
+) -> Finding:
+    """Read by the catalogue itself, in a store that is thrown away: looking changes nothing."""
+    wanted = default_model(chosen)
+    with tempfile.TemporaryDirectory() as folder:
+        await asyncio.to_thread(migrate, Path(folder), clock)
+        apart = chosen.model_copy(update={"data_dir": Path(folder)})
+        async with open_books(apart, secrets, clock, durable=False) as books:
+            await books.catalogue.update(list(map(dict, listed)))
+            model = books.catalogue.find(wanted)
+    if model is None or model.cls is None:
+        hint = f"Tell it: MODEL_PRICES={wanted}=0.15/0.60, US dollars per million tokens of prompt and completion."
+        return Finding("model", False, f"What {wanted} costs is not known, and unknown is not free.", hint)
+    return Finding("model", True, f"{wanted} is there ({model.cls}).")
 
 
 async def _paid_word(chosen: Settings, secrets: vault.Secrets, clock: Clock) -> Finding:
@@ -220,5 +265,9 @@ async def _try(name: str, question: Callable[[], Any], well: str, hint: str = ""
     try:
         await question()
     except AliveError as exc:
-        return Finding(name, False, f"{exc.message}.".replace("..", "."), exc.hint or hint)
+        return Finding(name, False, _sentence(exc), exc.hint or hint)
     return Finding(name, True, well)
+
+
+def _sentence(exc: AliveError) -> str:
+    return f"{exc.message}.".replace("..", ".")

@@ -36,8 +36,7 @@ MakeSettings = Callable[..., tuple[Settings, vault.Secrets]]
 @pytest.fixture(autouse=True)
 def environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting, secret, proxy or `.env` of whoever runs the tests is seen by them."""
-    names = [str(field.alias) for field in Settings.model_fields.values()]
-    for name in (*names, *vault.SECRETS, *(f"{secret}_FILE" for secret in vault.SECRETS)):
+    for name in (*ai_settings.VARIABLES, *vault.SECRETS, *(f"{secret}_FILE" for secret in vault.SECRETS)):
         monkeypatch.delenv(name, raising=False)
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)

@@ -10,11 +10,11 @@ import pytest
 
 from ai.cli import COMMANDS, alive
 from ai.economy.tiers import TIERS, Tier
-from ai.settings import Settings
+from ai.settings import VARIABLES
 from vault import SECRETS
 
 ROOT = Path(__file__).parent.parent
-NAMES = sorted({str(field.alias) for field in Settings.model_fields.values()} | set(SECRETS))
+NAMES = sorted({*VARIABLES, *SECRETS})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -38,7 +38,7 @@ SCOPES = {
     "guardrail": Scope.REQUEST,
     "workspace_budget": Scope.FUNDS,
     "no_endpoints": Scope.MODEL,
-    "no_tool_endpoints": Scope.MODEL,
+    "no_tool_endpoints": Scope.TOOLS,
     "data_policy": Scope.MODEL,
     "too_large": Scope.REQUEST,
     "unprocessable": Scope.REQUEST,

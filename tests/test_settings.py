@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from ai import settings as ai_settings
 from ai.errors import SettingsError
+from ai.models.pricing import Price
+from ai.settings import Reach
 from tests.conftest import MakeSettings
+
+ROOT = Path(__file__).resolve().parents[1]
 
 KEY = "sk-or-v1-nobody-knows-me"
 
@@ -17,8 +24,8 @@ DEFAULTS = {
     "think_interval_s": 60.0,
     "llm_provider": "local",
     "llm_timeout_s": 90.0,
-    "openrouter_base_url": "https://openrouter.ai/api/v1",
-    "openrouter_default_model": None,
+    "reasoning_headroom_tokens": 1024,
+    "model_prices": {},
     "being": "genesis",
     "data_dir": Path("data"),
     "observer_host": "127.0.0.1",
@@ -49,7 +56,23 @@ BAD = [
     ("OPENROUTER_BASE_URL", "openrouter.ai"),
     ("OPENROUTER_BASE_URL", "file:///etc/passwd"),
     ("OPENROUTER_BASE_URL", "http://["),
+    ("OLLAMA_BASE_URL", "localhost:11434"),
+    ("REASONING_HEADROOM_TOKENS", "-1"),
+    ("REASONING_HEADROOM_TOKENS", "some"),
+    ("MODEL_PRICES", "my-model"),
+    ("MODEL_PRICES", "my-model=0.15"),
+    ("MODEL_PRICES", "my-model=free/free"),
+    ("MODEL_PRICES", "my-model=-1/0"),
 ]
+
+# Where each provider is and what thinks there, when nobody says otherwise (interfaces: the same three names for each).
+REACHES = {
+    "gemini": ("https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-flash"),
+    "groq": ("https://api.groq.com/openai/v1", "llama-3.3-70b-versatile"),
+    "ollama": ("http://localhost:11434/v1", "llama3.2"),
+    "openai": ("https://api.openai.com/v1", "gpt-4o-mini"),
+    "openrouter": ("https://openrouter.ai/api/v1", "qwen/qwen3-coder:free"),
+}
 
 
 def test_without_anything_chosen_the_defaults_are_those_others_rely_on() -> None:
@@ -62,6 +85,38 @@ def test_with_a_key_openrouter_thinks_every_ten_minutes(settings: MakeSettings) 
     chosen, secrets = settings(OPENROUTER_API_KEY=KEY)
     assert (chosen.llm_provider, chosen.think_interval_s) == ("openrouter", 600.0)
     assert secrets["OPENROUTER_API_KEY"].get_secret_value() == KEY
+
+
+def test_every_provider_is_where_it_is_known_to_be(settings: MakeSettings) -> None:
+    chosen, _ = settings()
+    assert {name: (reach.base_url, reach.default_model) for name, reach in chosen.providers.items()} == REACHES
+
+
+@pytest.mark.parametrize("name", REACHES)
+def test_every_provider_has_its_own_three_names(settings: MakeSettings, name: str) -> None:
+    said = {"BASE_URL": "http://127.0.0.1:9/v1", "DEFAULT_MODEL": "my-model", "API_KEY": KEY}
+    chosen, secrets = settings(LLM_PROVIDER=name, **{f"{name.upper()}_{field}": value for field, value in said.items()})
+    assert chosen.llm_provider == name
+    assert chosen.providers[name] == Reach(base_url=said["BASE_URL"], default_model=said["DEFAULT_MODEL"])
+    assert {other: (it.base_url, it.default_model) for other, it in chosen.providers.items() if other != name} == {
+        other: reach for other, reach in REACHES.items() if other != name
+    }
+    assert secrets[f"{name.upper()}_API_KEY"].get_secret_value() == KEY
+
+
+def test_only_a_key_of_openrouter_chooses_a_provider_by_itself(settings: MakeSettings) -> None:
+    assert settings(GEMINI_API_KEY=KEY, OPENAI_API_KEY=KEY)[0].llm_provider == "local"
+
+
+def test_the_keepers_prices_are_read_as_dollars_per_million_tokens(settings: MakeSettings) -> None:
+    prices = settings(MODEL_PRICES="my-model=0.15/0.60, vendor/other=0/0")[0].model_prices
+    assert prices["my-model"] == Price(Decimal("0.00000015"), Decimal("0.0000006"))
+    assert prices["vendor/other"].free
+
+
+def test_settings_load_without_the_library_that_reaches_providers() -> None:
+    code = "import sys, ai.settings; sys.exit('httpx' in sys.modules or 'sqlalchemy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_what_is_chosen_wins_over_what_a_key_suggests(settings: MakeSettings) -> None:

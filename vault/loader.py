@@ -19,6 +19,10 @@ from pydantic import SecretStr
 
 SECRETS = (
     "OPENROUTER_API_KEY",
+    "GEMINI_API_KEY",
+    "GROQ_API_KEY",
+    "OPENAI_API_KEY",
+    "OLLAMA_API_KEY",
     "OBSERVER_TOKEN",
 )
 """Every secret the program knows. A name in `credentials.json` that is not here is a mistake, and said to be one."""

@@ -44,7 +44,11 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """One call of one model. `schema` constrains the whole reply; `max_price` binds the provider to our table."""
+    """One call of one model. `schema` constrains the whole reply; `max_price` binds the provider to our table.
+
+    `reasoning_effort` is one of the model's own words for it; `timeout_s` may only shorten the provider's bound;
+    `cache_prefix` is how many leading messages never change, so that a provider that wants its caches marked is told.
+    """
 
     model: str
     messages: Sequence[Message]
@@ -60,6 +64,10 @@ class CompletionRequest:
         """Whatever a model once wrote comes back in prompts: no request carries what no wire can."""
         object.__setattr__(self, "messages", well_formed(list(self.messages)))
 
+    def bound_s(self, longest_s: float) -> float:
+        """Seconds this call may take, of a provider that gives none more than `longest_s`."""
+        return longest_s if self.timeout_s is None else min(self.timeout_s, longest_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -69,6 +77,7 @@ class Usage:
     tokens_out: int = 0
     tokens_cached: int = 0
     tokens_reasoning: int = 0
+    tokens_cache_write: int = 0
     cost_usd: Decimal | None = None
 
 

@@ -66,14 +66,15 @@ class LocalModel:
         if request.messages[-1]["role"] == "assistant":  # a reply begun for the model is not said again by it
             reply.add_chunk({"choices": [{"delta": {"content": request.messages[-1]["content"]}}]}, on_text)
         running = loop.run_in_executor(self._executor, self._run, _body(request), on_chunk)
+        bound_s = request.bound_s(self._timeout_s)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(bound_s):
                 error = await asyncio.shield(running) or next(iter(errors), None)
         except (TimeoutError, asyncio.CancelledError) as exc:
             stop.set()  # the next token's callback ends it; the thread is ours again before we go on
             await asyncio.wait([running])
             if isinstance(exc, TimeoutError):
-                raise _failed(f"The local model took longer than {self._timeout_s:g} s") from exc
+                raise _failed(f"The local model took longer than {bound_s:g} s") from exc
             raise
         if error is not None:
             raise _failed(f"The local model refused: {error}")

@@ -1,4 +1,7 @@
-"""Any server that speaks the OpenAI chat completions protocol, over one long-lived HTTP client."""
+"""Any server that speaks the OpenAI chat completions protocol, over one long-lived HTTP client.
+
+How a provider differs stands in its `Dialect`; nothing here knows one from another.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from pydantic import SecretStr
 from ai.economy.account import Reckoning
 from ai.economy.money import round_up
 from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
+from ai.llm.dialects.base import Dialect
+from ai.llm.dialects.registry import dialects
 from ai.llm.failures import CallFailed, Fate, Scope, from_error
 from ai.llm.stream import Reply, parse_cost
 from ai.models.pricing import PER_MILLION
@@ -26,26 +31,27 @@ CONNECT_TIMEOUT_S = 10.0
 
 
 class OpenAICompatible:
-    """One provider reached over HTTP. `timeout_s` bounds a whole call."""
+    """The provider with this name (one of `dialects()`), reached over HTTP. `timeout_s` bounds a whole call.
+
+    The key goes into no request to another host than that of `base_url`; without one none is sent.
+    """
 
     def __init__(
         self,
         name: str,
         base_url: str,
-        api_key: SecretStr,
+        api_key: SecretStr | None,
         *,
         timeout_s: float,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name = name
-        self._redact = Redactor({"key": api_key}).text  # a provider may say the key back in an error
+        self.dialect = dialects()[name]
+        self._redact = Redactor({"key": api_key} if api_key else {}).text  # a provider may say the key in an error
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
             base_url=base_url.rstrip("/") + "/",
-            headers={
-                "Authorization": f"Bearer {api_key.get_secret_value()}",
-                "X-OpenRouter-Title": "Am I Alive?",
-            },
+            headers={**self.dialect.headers, **_credentials(api_key)},
             timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
             follow_redirects=False,  # a redirect would carry the key to another host
             transport=transport,
@@ -55,14 +61,15 @@ class OpenAICompatible:
         self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
     ) -> Completion:
         """Answer one request, streaming. Raises CallFailed, which says what is known of the money."""
-        reply = Reply(self.name, request.model)
+        reply = self._reply(request.model)
+        bound_s = request.bound_s(self._timeout_s)
         async with (
-            self._translated(reply),
-            asyncio.timeout(self._timeout_s),
-            self._client.stream("POST", "chat/completions", json=_body(request)) as response,
+            self._translated(reply, bound_s),
+            asyncio.timeout(bound_s),
+            self._client.stream("POST", "chat/completions", json=_body(request, self.dialect)) as response,
         ):
             if response.is_error:
-                raise from_error(self.name, response.status_code, _parsed(await response.aread()), response.headers)
+                raise self._refused(response.status_code, await response.aread(), response.headers)
             reply.generation_id = response.headers.get("x-generation-id")
             if on_named is not None and reply.generation_id:
                 await on_named(reply.generation_id)
@@ -74,15 +81,18 @@ class OpenAICompatible:
         return reply.completion()
 
     async def list_models(self) -> list[dict[str, Any]]:
-        """The provider's models, as its GET /models lists them. Raises CallFailed."""
+        """The provider's models, as its GET /models lists them, by the ids it is asked with. Raises CallFailed."""
         listed = await self._get("models")
-        if not isinstance(listed, Mapping) or not isinstance(listed.get("data"), list):
+        models = listed.get("data", ...) if isinstance(listed, Mapping) else ...
+        if models is None:  # Ollama, when it has none
+            return []
+        if not isinstance(models, list):
             raise CallFailed(f"{self.name} did not list its models", scope=Scope.ENDPOINT, fate=Fate.FREE)
-        return list(listed["data"])
+        return [_renamed(model, self.dialect.list_prefix) for model in models]
 
     async def check_key(self) -> None:
-        """Ask whether the key is accepted, which is free (OpenRouter's GET /key). Raises CallFailed."""
-        await self._get("key")
+        """Ask whether the key is accepted, which is free: GET /key where there is one. Raises CallFailed."""
+        await self._get("key" if self.dialect.tells_key else "models")
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -116,17 +126,29 @@ class OpenAICompatible:
             raise CallFailed(what, scope=Scope.ENDPOINT, fate=Fate.FREE) from exc
 
     async def _get(self, path: str) -> Any:
-        async with self._translated(Reply(self.name, "")), asyncio.timeout(self._timeout_s):
+        async with self._translated(self._reply(""), self._timeout_s), asyncio.timeout(self._timeout_s):
             response = await self._client.get(path)
-        if response.is_error:
-            raise from_error(self.name, response.status_code, _parsed(response.content), response.headers)
+            if response.is_error:
+                raise self._refused(response.status_code, response.content, response.headers)
         return _parsed(response.content)
 
+    def _reply(self, model: str) -> Reply:
+        return Reply(
+            self.name,
+            model,
+            rules=self.dialect.rules,
+            hides_thinking=self.dialect.hides_thinking,
+            failures_are_free=self.dialect.failures_are_free,
+        )
+
+    def _refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> CallFailed:
+        return from_error(self.name, status, _parsed(body), headers, self.dialect.rules)
+
     @asynccontextmanager
-    async def _translated(self, reply: Reply) -> AsyncIterator[None]:
+    async def _translated(self, reply: Reply, bound_s: float) -> AsyncIterator[None]:
         """Foreign errors become CallFailed here and nowhere else, and no key is in any of them."""
         try:
-            async with self._understood(reply):
+            async with self._understood(reply, bound_s):
                 yield
         except CallFailed as exc:
             exc.message = self._redact(exc.message)
@@ -134,7 +156,7 @@ class OpenAICompatible:
             raise
 
     @asynccontextmanager
-    async def _understood(self, reply: Reply) -> AsyncIterator[None]:
+    async def _understood(self, reply: Reply, bound_s: float) -> AsyncIterator[None]:
         try:
             yield
         except (
@@ -146,16 +168,27 @@ class OpenAICompatible:
             why = str(exc) or "no connection"
             raise CallFailed(f"{self.name} cannot be reached ({why})", scope=Scope.ENDPOINT, fate=Fate.FREE) from exc
         except (httpx.TimeoutException, TimeoutError) as exc:
-            raise reply.broken(f"{self.name} did not answer within {self._timeout_s:g} s") from exc
+            raise reply.broken(f"{self.name} did not answer within {bound_s:g} s") from exc
         except (httpx.HTTPError, httpx.StreamError) as exc:
             raise reply.broken(f"{self.name} broke the connection ({exc or type(exc).__name__})") from exc
 
 
-def _body(request: CompletionRequest) -> dict[str, Any]:
+def _credentials(api_key: SecretStr | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {api_key.get_secret_value()}"} if api_key else {}
+
+
+def _renamed(model: Any, prefix: str) -> Any:
+    if not prefix or not isinstance(model, Mapping) or not isinstance(model.get("id"), str):
+        return model
+    return {**model, "id": model["id"].removeprefix(prefix)}
+
+
+def _body(request: CompletionRequest, dialect: Dialect) -> dict[str, Any]:
+    """The request in this provider's words: what it does not know is not said."""
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": list(request.messages),
-        "max_tokens": request.max_tokens,
+        "messages": _messages(request, dialect),
+        dialect.cap_field: request.max_tokens,
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -164,11 +197,28 @@ def _body(request: CompletionRequest) -> dict[str, Any]:
     if request.schema is not None:
         schema = {"name": "action", "strict": True, "schema": dict(request.schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    if request.max_price is not None:
+    if request.reasoning_effort is not None and dialect.effort_path:
+        effort: Any = request.reasoning_effort
+        for name in reversed(dialect.effort_path):
+            effort = {name: effort}
+        body |= effort
+    if request.max_price is not None and dialect.takes_max_price:
         per_million = {"prompt": request.max_price.prompt, "completion": request.max_price.completion}
         # OpenRouter's OpenAPI wants strings here, in US dollars per million tokens.
         body["provider"] = {"max_price": {side: f"{price * PER_MILLION:f}" for side, price in per_million.items()}}
-    return body
+    return {name: value for name, value in body.items() if name not in dialect.refused_fields}
+
+
+def _messages(request: CompletionRequest, dialect: Dialect) -> list[dict[str, Any]]:
+    """The messages without what the provider refuses, the last that never changes marked where caches need it."""
+    refused = dialect.refused_message_fields
+    messages = [{key: value for key, value in said.items() if key not in refused} for said in request.messages]
+    if request.cache_prefix and request.model.startswith(tuple(dialect.cache_marked)):
+        last = messages[: request.cache_prefix][-1]
+        if isinstance(last.get("content"), str) and last["content"]:
+            mark = {"type": "ephemeral"}
+            last["content"] = [{"type": "text", "text": last["content"], "cache_control": mark}]
+    return messages
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[Any]:

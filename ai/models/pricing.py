@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from ai.economy.money import NANOS_PER_USD, round_up
 
@@ -51,3 +51,21 @@ class Price:
 
 
 FREE = Price(Decimal(0), Decimal(0))
+
+
+def parse_prices(text: str) -> dict[str, Price]:
+    """`name=prompt/completion` in US dollars per million tokens, comma separated. Raises ValueError."""
+    prices = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, _, price = entry.rpartition("=")
+        sides = price.split("/")
+        if not name.strip() or len(sides) != 2:
+            raise ValueError(f"“{entry}” is not name=prompt/completion")
+        try:
+            prompt, completion = (Decimal(side.strip()) for side in sides)
+        except InvalidOperation as exc:
+            raise ValueError(f"“{price}” is no price") from exc
+        if not all(side.is_finite() and side >= 0 for side in (prompt, completion)):
+            raise ValueError(f"“{price}” is no price")
+        prices[name.strip()] = Price(prompt / PER_MILLION, completion / PER_MILLION)
+    return prices

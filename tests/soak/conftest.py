@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ai.settings import Settings
+from ai.settings import VARIABLES
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
@@ -24,5 +24,4 @@ def small() -> bool:
 @pytest.fixture
 def child_environ() -> Iterator[dict[str, str]]:
     """What a child may see of the environment: its settings are handed to it one by one."""
-    names = {str(field.alias) for field in Settings.model_fields.values()}
-    yield {name: value for name, value in os.environ.items() if name not in names}
+    yield {name: value for name, value in os.environ.items() if name not in VARIABLES}
