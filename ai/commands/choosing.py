@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Mapping
+from datetime import date
 
 import click
 
 from ai.app import Books, default_model
 from ai.commands._common import print_json, with_books
+from ai.commands.model_table import as_json, page, table
 from ai.economy.tiers import BY_NAME, COMFORTABLE, Tier
 from ai.models.model_config import ModelInfo
-from ai.models.pricing import PER_MILLION
 from ai.settings import Settings
+
+RESTING: Mapping[str, str] = {}  # model id → until when and why it is not asked
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-def models(as_json: bool) -> None:
-    """The models there are, and which of them this balance allows."""
-
-    async def look(books: Books, chosen: Settings) -> tuple[list[ModelInfo], Tier, str]:
-        tier, resident = await _tier_and_resident(books, chosen)
-        return books.catalogue.all(), tier, resident
-
-    listed, tier, resident = with_books(look)
-    if as_json:
-        print_json([_as_json(model, tier, resident) for model in listed])
+@click.option("--json", "json_wanted", is_flag=True, help="As JSON, for programs.")
+@click.option("--markdown", is_flag=True, help="The packaged models of OpenRouter, as docs/OPENROUTER_MODELS.md.")
+def models(json_wanted: bool, markdown: bool) -> None:
+    """The models there are, which of them this balance allows, and why not the others."""
+    if markdown:
+        click.echo(page(), nl=False)
         return
-    for model in listed:
-        mark = "→" if model.id == resident else " "
-        allowed = "" if model.cls in tier.classes else f"  (not while {tier.name})"
-        price = _per_million(model)
-        click.echo(
-            f"{mark} {model.id:<48} {model.cls or 'unknown':<12} {model.intelligence:>2}/10 {price:>17}{allowed}"
-        )
+
+    async def look(books: Books, chosen: Settings) -> tuple[list[ModelInfo], Tier, str, date]:
+        tier, resident = await _tier_and_resident(books, chosen)
+        return books.catalogue.all(), tier, resident, books.catalogue.today
+
+    listed, tier, resident, today = with_books(look)
+    if json_wanted:
+        print_json([as_json(model, tier, resident, today, RESTING) for model in listed])
+        return
+    click.echo(table(listed, tier, resident, today, RESTING))
 
 
 @click.command()
@@ -54,28 +55,3 @@ async def _tier_and_resident(books: Books, chosen: Settings) -> tuple[Tier, str]
     life = await books.lifecycle.current()
     tier = BY_NAME[life.tier] if life and life.tier else COMFORTABLE
     return tier, await books.lifecycle.resident() or default_model(chosen)
-
-
-def _as_json(model: ModelInfo, tier: Tier, resident: str) -> dict[str, object]:
-    price = model.price
-    return {
-        "id": model.id,
-        "name": model.name,
-        "provider": model.provider,
-        "class": model.cls,
-        "intelligence": model.intelligence,
-        "prompt_per_million": None if price is None else _decimal(price.prompt),
-        "completion_per_million": None if price is None else _decimal(price.completion),
-        "allowed": model.cls in tier.classes,
-        "resident": model.id == resident,
-    }
-
-
-def _per_million(model: ModelInfo) -> str:
-    if model.price is None:
-        return "price unknown"
-    return "free" if model.price.free else f"${_decimal(model.price.prompt)} / ${_decimal(model.price.completion)}"
-
-
-def _decimal(price: Decimal) -> str:
-    return f"{(price * PER_MILLION).normalize():f}"

@@ -1,52 +1,84 @@
-"""Every model that could think: the packaged snapshot, the last good copy in the store, the provider's live list."""
+"""Every model that could think: the packaged snapshot, the last good copy in the store, the provider's live list.
+
+Where a provider's own list names no prices, they come from what it publishes (`list_prices`), and the keeper's own
+prices go before both.
+"""
 
 from __future__ import annotations
 
 import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from ai.clock import Clock, to_ms
 from ai.errors import ModelChoiceError
+from ai.models import list_prices
 from ai.models.model_config import CLASSES, ModelInfo
-from ai.models.pricing import Price
+from ai.models.pricing import FREE, Price
+from ai.models.reading import read_model
 from ai.store.engine import Store
 from ai.store.model_lists import keep_models, read_models
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
+ANY_OLLAMA = {"supported_parameters": ["response_format"]}  # each keeps to a schema; only some know tools
 
 
 class Catalogue:
-    """The models of one provider and the local one, by id."""
+    """The models of one provider and the local one, by id.
 
-    def __init__(self, store: Store, clock: Clock, being: str, provider: str, local: ModelInfo | None) -> None:
+    `prices` are the keeper's own, by id. `everything_free` is for a provider that runs on the keeper's own machine
+    (Ollama): each of its models is free. Every method that picks models leaves out those that cannot think any more.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        being: str,
+        provider: str,
+        local: ModelInfo | None,
+        *,
+        prices: Mapping[str, Price] | None = None,
+        everything_free: bool = False,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._being = being
         self._provider = provider
-        self._remote = provider != "local"
         self._local = local
-        self._models: dict[str, ModelInfo] = {}
+        self._prices = prices or {}
+        self._everything_free = everything_free
+        self._models: dict[str, ModelInfo] = {}  # the cheapest first
 
     async def load(self) -> None:
-        """Fill from the last good copy in the store, else from the packaged snapshot."""
+        """Fill from the last good copy in the store, else from what is packaged."""
         raw = await self._store.read(lambda t: read_models(t, self._being, self._provider))
-        if raw is None:
-            raw = json.loads(SNAPSHOT.read_text(encoding="utf-8"))["data"]
-        self._fill(raw)
+        self._fill(packaged(self._provider) if raw is None else raw)
 
-    async def update(self, raw: list[dict[str, Any]]) -> None:
-        """Take the provider's own list (OpenRouter's GET /models `data`) and keep it as the last good copy."""
+    async def update(self, raw: list[Any]) -> None:
+        """Take the provider's own list (`data` of its GET /models) and keep it as the last good copy."""
         self._fill(raw)
+        plain = json.loads(json.dumps(raw, default=str))
         at_ms = to_ms(self._clock.now())
-        await self._store.write(lambda t: keep_models(t, self._being, self._provider, raw, at_ms))
+        await self._store.write(lambda t: keep_models(t, self._being, self._provider, plain, at_ms))
+
+    def makes_sense(self, raw: Sequence[Any]) -> bool:
+        """Whether a list holds a single model that could think: an empty or broken one replaces nothing."""
+        return any(model.cls and model.usable_on(self.today) for model in self._read(raw))
+
+    @property
+    def today(self) -> date:
+        """The day by the clock (UTC)."""
+        return self._clock.now().date()
 
     def all(self) -> list[ModelInfo]:
-        """Every model, the cheapest first."""
-        return sorted(self._models.values(), key=_by_price)
+        """Every model, the cheapest first, usable or not."""
+        return list(self._models.values())
 
     def find(self, model_id: str) -> ModelInfo | None:
         """The model with this full id, or None."""
@@ -63,108 +95,114 @@ class Catalogue:
 
     def affordable(self, classes: Sequence[str], limit: int) -> list[ModelInfo]:
         """The most intelligent models of these classes, at most `limit` of them."""
-        fitting = [model for model in self.all() if model.cls in classes]
-        return sorted(fitting, key=lambda model: -model.intelligence)[:limit]
+        return sorted(self._usable(classes), key=_best_first)[:limit]
 
     def best(self, classes: Sequence[str]) -> ModelInfo | None:
         """The most intelligent model of the highest of these classes there is one of, the cheapest of equals."""
-        fitting = [model for model in self.all() if model.cls in classes]
-        return max(fitting, key=lambda model: (CLASSES.index(model.cls or ""), model.intelligence), default=None)
+        return max(self._usable(classes), key=lambda model: (_rank(model), model.intelligence), default=None)
 
     def cheaper(self, than: ModelInfo, classes: Sequence[str]) -> list[ModelInfo]:
-        """Paid models of these classes with a lower blended price, best first."""
+        """Paid models of the same provider and these classes that cost less, the best first."""
         if than.price is None:
             return []
-        ceiling = than.price.blended_per_million
-        fitting = [
-            model
-            for model in self.all()
-            if model.cls in classes and model.price and not model.price.free
-            if model.price.blended_per_million < ceiling
-        ]
-        return sorted(fitting, key=lambda model: -model.intelligence)
+        limit = than.price.blended_per_million
+        paid = (model for model in self._usable(classes) if model.provider == than.provider and model.cls != "free")
+        return sorted((model for model in paid if _blended(model) < limit), key=_best_first)
 
-    def free(self, classes: Sequence[str]) -> list[ModelInfo]:
-        """The free remote models, best first."""
-        return self.affordable(("free",), len(self._models)) if "free" in classes else []
+    def free(self, classes: Sequence[str] = CLASSES) -> list[ModelInfo]:
+        """The free remote models, the most intelligent first; none where these classes leave them out."""
+        return sorted((model for model in self._usable(classes) if model.cls == "free"), key=_best_first)
 
     def local(self) -> ModelInfo | None:
-        """The model on this machine."""
+        """The model on this machine, or None when it is turned off."""
         return self._local
 
-    def pool(self, classes: Sequence[str]) -> list[ModelInfo]:
-        """Models that can be resident."""
-        fitting = sorted((m for m in self._models.values() if m.cls in classes), key=lambda model: model.id)
-        return [model for model in fitting if model.cls != "local"] or fitting
-
     def fast(self, classes: Sequence[str]) -> ModelInfo | None:
-        """The best fast model."""
-        return next((m for m in self.affordable(classes, len(self._models)) if m.fast), None)
+        """The best of the quick remote models of these classes, for short moments."""
+        quick = (model for model in self._usable(classes) if model.fast and model.cls != "local")
+        return min(quick, key=_best_first, default=None)
+
+    def pool(self, classes: Sequence[str]) -> list[ModelInfo]:
+        """The models of these classes that can be resident, by id; the local one only when there is no other."""
+        fitting = sorted(self._usable(classes), key=lambda model: model.id)
+        return [model for model in fitting if model.cls != "local"] or fitting
 
     def choose(self, model_id: str, classes: Sequence[str]) -> ModelInfo:
         """The model with this full id, if it may be used. Raises ModelChoiceError with the reason and other names."""
         model = self.get(model_id)
+        if reason := model.obstacle_on(self.today):
+            raise ModelChoiceError(f"{model_id} cannot be chosen: {reason}.", hint=self._others(classes))
         if model.cls is None:
-            raise ModelChoiceError(f"The price of {model_id} is unknown, and unknown is not free.")
-        if model.cls not in classes:
-            others = ", ".join(other.id for other in self.affordable(classes, 3))
             raise ModelChoiceError(
-                f"{model_id} is {model.cls}, too dear at this balance.", hint=f"Affordable: {others}."
+                f"The price of {model_id} is unknown, and unknown is not free.",
+                hint="Give it one in MODEL_PRICES, or choose another.",
             )
+        if model.cls not in classes:
+            raise ModelChoiceError(f"{model_id} is {model.cls}, too dear at this balance.", hint=self._others(classes))
         return model
 
     def cheapest_call_nanos(self, prompt_bound_tokens: int, completion_cap_tokens: int) -> int:
         """The worst case of the cheapest paid call there is; 0 when no model costs anything."""
         costs = (
             model.price.worst_case_nanos(prompt_bound_tokens, completion_cap_tokens)
-            for model in self._models.values()
+            for model in self._usable(CLASSES)
             if model.price is not None and not model.price.free
         )
         return min(costs, default=0)
 
-    def _fill(self, raw: Iterable[Mapping[str, Any]]) -> None:
-        models = [model for entry in raw if (model := _parse(entry, self._provider))] if self._remote else []
+    def _others(self, classes: Sequence[str]) -> str:
+        return f"Affordable: {', '.join(other.id for other in self.affordable(classes, 3)) or 'none'}."
+
+    def _usable(self, classes: Sequence[str]) -> list[ModelInfo]:
+        """Those of these classes that can think today, the cheapest first."""
+        today = self.today
+        return [model for model in self._models.values() if model.cls in classes and model.usable_on(today)]
+
+    def _fill(self, raw: Iterable[Any]) -> None:
+        models = [] if self._provider == "local" else self._read(raw)
         if self._local is not None:
             models.append(self._local)
-        self._models = {model.id: model for model in models}
+        self._models = {model.id: model for model in sorted(models, key=_by_price)}
+
+    def _read(self, raw: Iterable[Any]) -> list[ModelInfo]:
+        published = list_prices.entries(self._provider)
+        joined = (_joined(entry, self._provider, published) for entry in raw)
+        return [self._priced(model) for entry in joined if (model := read_model(entry, self._provider))]
+
+    def _priced(self, model: ModelInfo) -> ModelInfo:
+        """With the keeper's own price, where there is one."""
+        price = self._prices.get(model.id, FREE if self._everything_free else model.price)
+        return replace(model, price=price)
 
 
-def _parse(entry: Any, provider: str) -> ModelInfo | None:
-    """A model from one entry of OpenRouter's GET /models (its OpenAPI, schema `Model`); None if it makes no sense."""
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str):
-        return None
-    supported, pricing, context = (entry.get(key) for key in ("supported_parameters", "pricing", "context_length"))
-    supported = supported if isinstance(supported, list) else []
-    return ModelInfo(
-        id=entry["id"],
-        name=str(entry.get("name") or entry["id"]).split(": ")[-1].removesuffix(" (free)"),
-        provider=provider,
-        price=_price(entry["id"], pricing if isinstance(pricing, Mapping) else {}),
-        context_tokens=context if isinstance(context, int) and context > 0 else 4096,
-        supports_tools="tools" in supported,
-        reasons="reasoning" in supported,
-    )
+def packaged(provider: str) -> list[Any]:
+    """What is known of a provider's models before it was ever asked, in the shape of OpenRouter's GET /models."""
+    if provider == "openrouter":
+        return list(json.loads(SNAPSHOT.read_text(encoding="utf-8"))["data"])
+    return list(list_prices.entries(provider).values())
 
 
-def _price(model_id: str, pricing: Mapping[str, Any]) -> Price | None:
-    """Free by the suffix `:free` or by two explicit zeros; a missing or negative price is unknown."""
-    if model_id.lower().endswith(":free"):
-        return Price(Decimal(0), Decimal(0))
-    prompt, completion = _decimal(pricing.get("prompt")), _decimal(pricing.get("completion"))
-    request = _decimal(pricing.get("request", "0"))
-    if prompt is None or completion is None or request is None:
-        return None
-    return Price(prompt, completion, request, _decimal(pricing.get("input_cache_read")))
+def _joined(entry: Any, provider: str, published: Mapping[str, Mapping[str, Any]]) -> Any:
+    """One entry of a provider's own list together with what it publishes elsewhere."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str) or provider == "openrouter":
+        return entry
+    model_id = entry["id"].removeprefix("models/")  # Gemini's way of naming them
+    context = {"context_length": entry.get("context_window")}  # Groq's word for it
+    known = published.get(model_id, ANY_OLLAMA if provider == "ollama" else {})
+    return {**context, **known, "id": model_id}
 
 
-def _decimal(text: Any) -> Decimal | None:
-    try:
-        value = Decimal(str(text))
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() and value >= 0 else None
+def _rank(model: ModelInfo) -> int:
+    return CLASSES.index(model.cls) if model.cls else len(CLASSES)
+
+
+def _blended(model: ModelInfo) -> Decimal:
+    return model.price.blended_per_million if model.price else Decimal(0)
 
 
 def _by_price(model: ModelInfo) -> tuple[int, Decimal, str]:
-    rank = CLASSES.index(model.cls) if model.cls else len(CLASSES)
-    return rank, model.price.blended_per_million if model.price else Decimal(0), model.id
+    return _rank(model), _blended(model), model.id
+
+
+def _best_first(model: ModelInfo) -> tuple[int, Decimal, str]:
+    return -model.intelligence, _blended(model), model.id

@@ -21,16 +21,30 @@ class Source(Protocol):
     async def list_models(self) -> list[dict[str, Any]]: ...
 
 
+async def _nothing() -> None:
+    """What follows a refresh when nobody asked for anything."""
+
+
 class Refresher:
-    """Fetches the list at the start and then daily. `on_failure` hears when that did not work."""
+    """Fetches the list at the start and then daily; the last good copy stays while that does not work.
+
+    `on_failure` hears when it did not, `on_refresh` is awaited after each time it did: whatever was put off until the
+    catalogue is read anew ends then.
+    """
 
     def __init__(
-        self, catalogue: Catalogue, source: Source, clock: Clock, on_failure: Callable[[Exception], Awaitable[None]]
+        self,
+        catalogue: Catalogue,
+        source: Source,
+        clock: Clock,
+        on_failure: Callable[[Exception], Awaitable[None]],
+        on_refresh: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self._catalogue = catalogue
         self._source = source
         self._clock = clock
         self._on_failure = on_failure
+        self._on_refresh = on_refresh
 
     async def ensure(self, wanted: str) -> None:
         """Wait for the list only when `wanted` is in no copy we have, and not for long."""
@@ -44,8 +58,12 @@ class Refresher:
 
     async def _fetch(self) -> bool:
         try:
-            await self._catalogue.update(await self._source.list_models())
+            listed = await self._source.list_models()
+            if not self._catalogue.makes_sense(listed):
+                raise ModelFailure("The provider's list names no model that could think, so the last good copy stays.")
         except ModelFailure as exc:
             await self._on_failure(exc)
             return False
+        await self._catalogue.update(listed)
+        await self._on_refresh()
         return True
