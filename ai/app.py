@@ -208,9 +208,12 @@ def make_router(settings: Settings, books: Books, providers: Mapping[str, Provid
 
 def _accounts(settings: Settings, secrets: vault.Secrets) -> dict[str, str]:
     """By provider, a mark of the address and the key that are in use there."""
-    if "OPENROUTER_API_KEY" not in secrets:
-        return {}
-    return {"openrouter": vault.fingerprint(settings.openrouter_base_url, secrets["OPENROUTER_API_KEY"])}
+    known = dialects()
+    return {
+        name: vault.fingerprint(reach.base_url, secrets[known[name].secret])
+        for name, reach in settings.providers.items()
+        if known[name].secret in secrets
+    }
 
 
 def make_providers(settings: Settings, secrets: vault.Secrets) -> dict[str, Provider]:
