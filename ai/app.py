@@ -25,9 +25,9 @@ from ai.life.lifecycle import Lifecycle
 from ai.life.memory import Memory
 from ai.llm.base import Provider
 from ai.llm.cooldowns import Cooldowns
+from ai.llm.dialects.registry import dialects
 from ai.llm.failures import Until
 from ai.llm.free_pace import FreePace
-from ai.llm.dialects.registry import dialects
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.router import Router
