@@ -22,7 +22,14 @@ class FreePace:
         full = self._limit is not None and len(self._made) >= self._limit
         return not full or to_ms(self._clock.now()) - self._made[0] >= WINDOW_MS
 
-    def count(self, at_ms: int | None = None) -> None:
-        """A call was made (milliseconds since the epoch; now, unless told otherwise)."""
+    def take(self) -> bool:
+        """Count one more call, if it may be made now."""
+        if not self.room():
+            return False
+        self.count(to_ms(self._clock.now()))
+        return True
+
+    def count(self, at_ms: int) -> None:
+        """A call was made at `at_ms` (milliseconds since the epoch)."""
         if self._limit is not None:
-            self._made.append(to_ms(self._clock.now()) if at_ms is None else at_ms)
+            self._made.append(at_ms)
