@@ -37,7 +37,7 @@ class Line:
         self.openrouter = openrouter_at(server)
         self.catalogue = Catalogue(store, clock, BEING, "openrouter", local_model())
         self.cooldowns = Cooldowns(store, clock, BEING)
-        self.free_pace = FreePace(clock)
+        self.free_pace = FreePace(clock, 20)
         self._clock = clock
 
     async def ask(self, asked: Question, providers: dict[str, Provider] | None = None) -> Answer:

@@ -45,6 +45,13 @@ class HandTimer:
         await self._ring()
 
 
+class Nothing:
+    """Between two lives, nothing is due."""
+
+    async def pass_on(self) -> float:
+        return 60.0
+
+
 class HandBrain:
     """A brain whose thoughts begin and end when the test says so."""
 
@@ -115,7 +122,7 @@ class Running:
 async def running(brain: HandBrain) -> AsyncIterator[Running]:
     """The daemon while the block runs; it is stopped and awaited after it."""
     here = Running(brain)
-    daemon = Daemon(brain, here.pulse, here.timer, here.clock, here.heard)
+    daemon = Daemon(brain, Nothing(), here.pulse, here.timer, here.clock, here.heard)
     task = asyncio.create_task(daemon.run(here.stop))
     try:
         yield here
@@ -183,7 +190,7 @@ async def test_a_failing_thought_is_told_and_stops_nothing(failure: Exception) -
 
 async def test_books_that_cannot_be_written_end_it_rather_than_letting_it_pretend() -> None:
     here = Running(HandBrain(StoreError("The disk is full.")))
-    daemon = Daemon(here.brain, here.pulse, here.timer, here.clock, here.heard)
+    daemon = Daemon(here.brain, Nothing(), here.pulse, here.timer, here.clock, here.heard)
     with pytest.raises(StoreError, match="disk is full"):
         await asyncio.wait_for(daemon.run(here.stop), PATIENCE_S)
     assert here.timer.stopped
