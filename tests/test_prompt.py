@@ -99,7 +99,7 @@ def test_a_long_thought_is_shortened_because_every_token_costs(moment: Moment) -
 
 
 def test_a_very_small_model_gets_a_small_prompt_whose_last_word_is_begun_for_it(later: Moment) -> None:
-    messages = prompt.compose_small(replace(later, memories=("m " * 500,)))
+    messages = prompt.compose_small(replace(later, memories=(Note("m " * 500),)))
     assert messages[-1]["role"] == "assistant"
     assert sum(len(message["content"]) for message in messages) < 1_500
 

@@ -91,6 +91,7 @@ def _until_stopped(live: Life) -> None:
 
 
 async def _think(being: Being, count: int) -> None:
+    await being.birth.ensure()
     for _ in range(count):
         try:
             await being.brain.live()
@@ -100,11 +101,10 @@ async def _think(being: Being, count: int) -> None:
 
 
 async def _greet(being: Being) -> None:
-    """Say who is here; begin its life if nobody is."""
+    """Say who is here; a first life begins when there is time to think."""
     before = await being.books.lifecycle.current()
     for line in voice.banner(before.name if before else being.name):
         log.logger.info(line)
-    await being.birth.ensure()
     if before is not None and before.state == "dead":
         log.logger.info("[BRAIN] 🪦 Life #%d is over, after %d thoughts...", before.number, before.thoughts)
     elif before is not None:

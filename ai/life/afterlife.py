@@ -63,7 +63,10 @@ class Afterlife:
     async def pass_on(self) -> float:
         """Do what is due between two lives; seconds until there may be more to do, 0 when somebody lives now."""
         life = await self._lifecycle.current()
-        if life is None or life.state != State.DEAD:
+        if life is None:
+            await self._birth.begin()
+            return 0.0
+        if life.state != State.DEAD:
             return LOOK_EVERY_S
         await self._bury(life)
         due_ms = life.birth_due_ms

@@ -110,10 +110,10 @@ class Router:
         model, question = candidate.model, inquiry.question
         if model is None:
             return f"there is no model “{candidate.id}” in the catalogue"
-        if unfit := model.obstacle_on(self._clock.now().date()):
-            return f"{model.id} {unfit}"
         if model.cls is None or model.price is None:
             return "its price is unknown, and unknown is not free"
+        if unfit := model.obstacle_on(self._clock.now().date()):
+            return unfit
         if model.cls not in question.classes:
             return f"{model.cls} models are not allowed at this balance"
         if model.provider not in self._providers:
