@@ -95,16 +95,22 @@ def _ours() -> Callable[[str, str], Awaitable[Call]]:
     return opened
 
 
-def _httpx() -> Callable[[str, str], Awaitable[Call]]:
+def _httpx(stream: bool = False) -> Callable[[str, str], Awaitable[Call]]:
+    import json
+
     import httpx
 
     async def opened(url: str, _: str) -> Call:
         client = httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"})
-        body = {"model": "m", "messages": MESSAGES, "max_tokens": CAP}
+        body = {"model": "m", "messages": MESSAGES, "max_tokens": CAP, "stream": stream}
 
         async def call() -> object:
-            response = await client.post(f"{url}/chat/completions", json=body)
-            return response.json()["choices"][0]["message"]["content"]
+            if not stream:
+                whole = await client.post(f"{url}/chat/completions", json=body)
+                return whole.json()["choices"][0]["message"]["content"]
+            async with client.stream("POST", f"{url}/chat/completions", json=body) as response:
+                events = [line[6:] async for line in response.aiter_lines() if line.startswith("data: {")]
+            return "".join(json.loads(event)["choices"][0]["delta"]["content"] for event in events)
 
         return call
 
@@ -157,6 +163,7 @@ CLIENTS: dict[str, Callable[[], Callable[[str, str], Awaitable[Call]]]] = {
     "httpx": _httpx,
     "openai": _openai,
     "litellm": _litellm,
+    "httpx streamed": lambda: _httpx(stream=True),
     "openai streamed": lambda: _openai(stream=True),
     "litellm streamed": lambda: _litellm(stream=True),
 }
