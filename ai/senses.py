@@ -22,7 +22,7 @@ from ai.store.lives import Life
 from ai.store.notes import newest_notes
 
 NOTES_IN_MIND = 8
-THOUGHTS_IN_MIND = 4  # at least, and fewer than twice as many: the oldest leave together, so that a prompt only grows
+THOUGHTS_IN_MIND = 3  # at least, and fewer than twice as many: the oldest leave together, so that a prompt only grows
 NEWS_IN_MIND = 50
 QUIET = {"thought", "action", "result", "charge", "post", "memory", "model", "failure", "note"}  # its own doing
 DAY_MS = 86_400_000
