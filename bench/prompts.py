@@ -60,7 +60,6 @@ def measure() -> Iterator[Figure]:
     for tier in TIERS:
         largest = max(len(prompt) for prompt in tokens[tier.name])
         size = max(_bytes(messages) for messages in told[tier.name])
-        assert size <= tier.context_bytes, f"a prompt in tier {tier.name} has {size} bytes"
         how = f"over {THOUGHTS} thoughts; at most {size} of its {tier.context_bytes} bytes"
         yield Figure(f"largest prompt while {tier.name}", largest, "tokens", MOST_TOKENS, how)
     shares = [_common(before, after) / len(after) for before, after in pairwise(ordinary)]
