@@ -1,6 +1,7 @@
 """A loopback provider that costs almost nothing itself: one canned reply, whole or streamed, as OpenRouter words it.
 
-`python -m bench.answering` prints its address and answers until its input ends.
+`python -m bench.answering` prints its address and answers until its input ends. Under /whole, whoever asks for a stream is
+answered whole all the same, as by some providers.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Answering(asyncio.Protocol):
             return
         self._heard = b""
         Answering.answered += 1
-        streamed = json.loads(body).get("stream") is True
+        streamed = json.loads(body).get("stream") is True and not head.startswith(b"POST /whole/")
         self._transport.write((_streamed if streamed else _whole)(Answering.answered))
 
 

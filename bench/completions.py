@@ -24,8 +24,9 @@ ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".bench-venv" / "bin" / "python"
 HOW_TO_GET_THEM = "not measured: `make bench-peers` installs it"
 OURS, RAW, SDK, LITELLM = "ours", "httpx", "openai", "litellm"
-WHOLE, STREAMED = (RAW, SDK, LITELLM), ("httpx streamed", "openai streamed", "litellm streamed")
-TITLES = {OURS: "ours", RAW: "raw httpx", SDK: "the OpenAI SDK", LITELLM: "litellm.acompletion"}
+CLIENTS = (OURS, RAW, SDK, LITELLM)
+WAYS = {"answered whole": "", "streamed": " streamed"}
+TITLES = {OURS: "ours, protected", RAW: "raw httpx", SDK: "the OpenAI SDK", LITELLM: "litellm.acompletion"}
 ROUNDS, CALLS = 20, 20  # the clients take turns, so many calls each
 STARTS = 3
 SYNCS = 200
@@ -36,23 +37,25 @@ def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder, _answering() as url:
         migrate(Path(folder))
         calls_ms = _calls(url, folder)
-        starts = {name: _starts(name, url, folder) for name in (OURS, *WHOLE)}
+        starts = {name: _starts(name, url, folder) for name in CLIENTS}
         sync_ms = _sync_ms(Path(folder))
-    ours_ms = calls_ms[OURS]
-    assert ours_ms is not None, "ours runs in the Python that runs this"
-    how = f"median of {ROUNDS * CALLS} calls in turns, the same loopback server, ours durable and streamed"
-    yield _against("a protected call against litellm's unprotected one", ours_ms, calls_ms[LITELLM], 1, how)
-    yield _against("the same, litellm streaming too", ours_ms, calls_ms["litellm streamed"], 1, "the same run")
-    yield Figure("a protected call", ours_ms, "ms", None, f"three durable commits (one fdatasync: {sync_ms:.2f} ms)")
-    for name in (*WHOLE, *STREAMED):
-        title = TITLES[name.removesuffix(" streamed")] + (", streamed" if name in STREAMED else "")
-        yield Figure(f"an unprotected call with {title}", calls_ms[name], "ms", None, _told(calls_ms[name]))
+    for way, mark in WAYS.items():
+        ours_ms = calls_ms[OURS + mark]
+        assert ours_ms is not None, "ours runs in the Python that runs this"
+        how = f"median of {ROUNDS * CALLS} calls in turns, the same loopback server; ours in three durable commits"
+        what = f"a protected call against litellm's unprotected one, {way}"
+        yield _against(what, ours_ms, calls_ms[LITELLM + mark], 1, how)
+        for name in CLIENTS:
+            yield Figure(
+                f"a call, {way}: {TITLES[name]}", calls_ms[name + mark], "ms", None, _told(calls_ms[name + mark])
+            )
+    yield Figure("a fdatasync of this disk", sync_ms, "ms", None, f"median of {SYNCS}")
     for what, unit, part, goal in (("import", "s", "import_s", 0.25), ("memory", "MiB", "rss_mib", 0.5)):
         own, theirs = starts[OURS][part], starts[LITELLM][part]
         assert own is not None, "ours runs in the Python that runs this"
         how = f"median of {STARTS} fresh processes" + (", VmRSS after one call" if what == "memory" else "")
         yield _against(f"{what} against litellm's", own, theirs, goal, how)
-        for name in (OURS, *WHOLE):
+        for name in CLIENTS:
             yield Figure(f"{what}: {TITLES[name]}", starts[name][part], unit, None, _told(starts[name][part]))
 
 
@@ -96,7 +99,7 @@ def _there(name: str) -> bool:
 
 
 def _calls(url: str, folder: str) -> dict[str, float | None]:
-    names = (OURS, *WHOLE, *STREAMED)
+    names = [name + way for way in WAYS.values() for name in CLIENTS]
     clients = {name: _Client(name, url, folder) for name in names if _there(name)}
     took_ms: dict[str, list[float]] = {name: [] for name in clients}
     for number in range(ROUNDS + 1):
