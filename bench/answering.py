@@ -1,7 +1,7 @@
 """A loopback provider that costs almost nothing itself: one canned reply, whole or streamed, as OpenRouter words it.
 
-`python -m bench.answering` prints its address and answers until its input ends. Under /whole, whoever asks for a stream is
-answered whole all the same, as by some providers.
+`python -m bench.answering` prints its address and answers until its input ends. Under /whole, whoever asks for a
+stream is answered whole all the same, as by some providers.
 """
 
 from __future__ import annotations
