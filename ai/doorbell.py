@@ -10,7 +10,7 @@ from ai.store.engine import Store
 from ai.store.journal import newest_number
 
 LOOK_EVERY_S = 1.0
-WAKING = ("topup", "message", "birth", "death", "revival")
+WAKING = ("topup", "message", "death")
 
 
 class Doorbell:

@@ -26,7 +26,7 @@ from ai.store.notes import newest_notes
 from ai.store.summaries import read_summary
 
 NOTES_IN_MIND = 8
-THOUGHTS_IN_MIND = 4  # at least, and fewer than twice as many: the oldest leave together, so that a prompt only grows
+THOUGHTS_IN_MIND = 3  # at least, and fewer than twice as many: the oldest leave together, so that a prompt only grows
 NEWS_IN_MIND = 50
 MESSAGES_IN_MIND = 3
 QUIET = {"thought", "action", "result", "charge", "post", "memory", "model", "failure", "note"}  # its own doing

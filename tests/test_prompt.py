@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from ai import prompt
 from ai.app import Being
-from ai.economy.tiers import CRITICAL
+from ai.economy.tiers import CRITICAL, TIERS, Tier
 from ai.llm.base import Message, ToolCall
 from ai.moment import Deed, Moment
 from ai.said import Note
@@ -112,3 +113,29 @@ def test_results_follow_the_tool_calls_they_answer(moment: Moment) -> None:
     assert (before, assistant) == (asked, said)
     assert first == {"role": "tool", "tool_call_id": "a", "content": "You rest."}
     assert second == {"role": "tool", "tool_call_id": "b", "content": "No."}
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_whatever_is_told_stays_within_the_tiers_bytes(tier: Tier, moment: Moment) -> None:
+    full = [f"{'word ' * 30}{number}" for number in range(60)]
+    for news in ((), full):
+        messages = prompt.compose(
+            replace(moment, tier=tier, memories=[Note(each) for each in full], thoughts=full, news=news)
+        )
+        assert sum(len(message["content"].encode()) for message in messages) <= tier.context_bytes
+
+
+def test_from_one_thought_to_the_next_the_prompt_only_grows_but_for_its_last_line(moment: Moment) -> None:
+    thoughts = [f"Thought number {number}, of a good length, as thoughts are." for number in range(40)]
+    users = [prompt.compose(replace(moment, news=(), thoughts=thoughts[:n]))[-1]["content"] for n in range(1, 41)]
+    grew = [after.startswith(before.rpartition("\n")[0]) for before, after in pairwise(users)]
+    assert sum(grew) > len(grew) / 2
+    assert all(f"number {number}," in user for number, user in enumerate(users)), "the newest is always told"
+
+
+def test_a_sentence_of_news_changes_nothing_before_it(moment: Moment) -> None:
+    quiet, told = (
+        prompt.compose(replace(moment, thoughts=["I heard rain."] * 9, news=news))[-1]["content"]
+        for news in ((), ("Somebody topped you up by $5.",))
+    )
+    assert told.startswith(quiet.rpartition("\n")[0])

@@ -12,10 +12,10 @@ class Post(Action):
     """Publish a post."""
 
     name = "post"
-    summary = "Publish a short post that anyone may read."
+    summary = "Publish a short post."
     small = True
 
-    text: str = Field(description="what to say, in your own voice", min_length=1, max_length=LONGEST_POST)
+    text: str = Field(description="in your own voice", min_length=1, max_length=LONGEST_POST)
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
         await hands.channel.post(self.text, posts_a_day=occasion.plan.posts_a_day)

@@ -25,7 +25,7 @@ from ai.store.engine import Store, Transaction
 from ai.store.journal import last_events
 from ai.store.lives import Life
 
-LOOK_EVERY_S = 60.0  # when nothing is planned; whoever plans something rings
+LOOK_EVERY_S = 1.0
 REPLY_CAP_TOKENS = 200
 LONGEST_OBITUARY = 280
 THOUGHTS_TOLD = 4
@@ -60,28 +60,27 @@ class Afterlife:
         self._can_pay = can_pay
         self._workspace = workspace
 
-    async def pass_on(self) -> float:
-        """Do what is due between two lives; seconds until there may be more to do, 0 when somebody lives now."""
+    async def pass_on(self) -> float | None:
+        """Do what is due between two lives; seconds until there may be more to do, None while one is being lived."""
         life = await self._lifecycle.current()
         if life is None:
             await self._birth.begin()
-            return 0.0
-        if life.state != State.DEAD:
+            return None
+        if life.state == State.PAUSED:
             return LOOK_EVERY_S
+        if life.state != State.DEAD:
+            await self._birth.ensure()  # its first words, if a crash kept them back
+            return None
         await self._bury(life)
         due_ms = life.birth_due_ms
         if due_ms is None and (after_s := self._lifecycle.rebirth_after_s(life.number)) is not None:
             if life.cause_of_death == BANKRUPTCY and not await self._can_pay():
                 return LOOK_EVERY_S  # not into the poverty that ended the last one
             await self._lifecycle.plan_birth(after_s)
-            return after_s
-        if due_ms is None:
-            return LOOK_EVERY_S
-        wait_s = (due_ms - to_ms(self._clock.now())) / 1000
-        if wait_s > 0:
-            return wait_s
-        await self._birth.begin()
-        return 0.0
+        elif due_ms is not None and due_ms <= to_ms(self._clock.now()):
+            await self._birth.begin()
+            return None
+        return LOOK_EVERY_S
 
     async def _bury(self, life: Life) -> None:
         """Last words and obituary, written once and published once; the workspace is wiped, the books stay."""
