@@ -22,6 +22,9 @@ class FreePace:
         full = len(self._made) == self._made.maxlen
         return not full or to_ms(self._clock.now()) - self._made[0] >= WINDOW_MS
 
-    def count(self, at_ms: int | None = None) -> None:
-        """A call was made (milliseconds since the epoch; now, unless told otherwise)."""
-        self._made.append(to_ms(self._clock.now()) if at_ms is None else at_ms)
+    def take(self) -> bool:
+        """Count one more call, if it may be made now."""
+        if not self.room():
+            return False
+        self._made.append(to_ms(self._clock.now()))
+        return True

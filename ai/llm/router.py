@@ -42,13 +42,14 @@ class Inquiry:
     question: Question
     on_attempt: Callable[[int], OnText]
     deadline_s: float
+    last: str  # the part of the line that always gets its turn
     attempts: list[Attempt] = field(default_factory=list)
     made: Counter[str] = field(default_factory=Counter)
     coverable_nanos: int | None = None  # the largest worst case the purse could cover, once it has refused one
 
     def full(self, part: str) -> bool:
         """Whether this part of the line has had its attempts; one is kept for the last in line."""
-        spare = 0 if part == "local" else 1
+        spare = 0 if part == self.last else 1
         return self.made[part] >= MOST_OF[part] or self.made.total() >= MOST_ATTEMPTS - spare
 
     def skip(self, model_id: str, provider: str, reason: str) -> None:
@@ -88,15 +89,19 @@ class Router:
         `on_attempt` is told the attempt's number and gives back where its text goes. Raises NobodyThought when the
         line ends, saying why each candidate did not.
         """
-        inquiry = Inquiry(question, on_attempt, self._clock.monotonic_s() + PATIENCE * self._timeout_s)
+        deadline_s = self._clock.monotonic_s() + PATIENCE * self._timeout_s
+        inquiry = Inquiry(question, on_attempt, deadline_s, self._last_part(question))
         for candidate in candidates(question, self._models):
             if inquiry.full(candidate.part):
                 continue
             obstacle = self._obstacle(candidate, inquiry)
             if obstacle:
                 inquiry.skip(candidate.id, candidate.model.provider if candidate.model else "", obstacle)
-            elif candidate.model and (answer := await self._try(candidate.model, candidate.part, inquiry)):
-                return answer
+            elif candidate.model:
+                with self._cooldowns.probing(candidate.model):  # nothing was awaited since it was found open
+                    answer = await self._try(candidate.model, candidate.part, inquiry)
+                if answer:
+                    return answer
         reasons = "; ".join(f"{attempt.model}: {attempt.reason}" for attempt in inquiry.attempts)
         raise NobodyThought(f"No model could think ({reasons or 'there is none'}).")
 
@@ -115,7 +120,7 @@ class Router:
             return told(cooldown)
         if is_free_tier(model) and not self._free_pace.room():
             return f"{model.provider} gives no more free calls this minute"
-        if self._time_s(candidate.part, inquiry) < SHORTEST_CALL_S:
+        if not self._in_time(candidate.part, inquiry):
             return "the time for this thought is used up"
         if inquiry.coverable_nanos is not None and model.price.worst_case_nanos(0, 1) > inquiry.coverable_nanos:
             return "the balance does not cover even a short reply"
@@ -126,7 +131,7 @@ class Router:
         if self._cooldowns.without_tools(model):
             model = replace(model, supports_tools=False)
         request, remedied = self._request(model, inquiry.question), False
-        while not inquiry.full(part):
+        while not inquiry.full(part) and self._in_time(part, inquiry) and self._in_pace(model):
             request = replace(request, timeout_s=self._time_s(part, inquiry))
             started_s = self._clock.monotonic_s()
             try:
@@ -138,9 +143,8 @@ class Router:
             inquiry.made[part] += 1
             on_text = inquiry.on_attempt(inquiry.made.total())
             try:
-                with self._cooldowns.probing(model):
-                    completion, charge = await self._call(model, request, hold, on_text)
-                    await self._cooldowns.warm(model)
+                completion, charge = await self._call(model, request, hold, on_text)
+                await self._cooldowns.warm(model)
             except CallFailed as failure:
                 better = None if remedied else self._remedied(model, request, failure)
                 await self._fail(model, failure, started_s, inquiry, mended=better is not None)
@@ -166,8 +170,9 @@ class Router:
     async def _fail(
         self, model: ModelInfo, failure: CallFailed, started_s: float, inquiry: Inquiry, *, mended: bool
     ) -> None:
-        """Cool what the failure retires; a reply that only needs more room retires nothing yet."""
-        spared = mended and failure.remedy is Remedy.LENGTHEN
+        """Cool what the failure retires: a reply that only needs more room retires nothing yet, and the model on this
+        machine never rests, because nobody stands behind it."""
+        spared = (mended and failure.remedy is Remedy.LENGTHEN) or model.cls == "local"
         cooldown = None if spared else await self._cooldowns.cool(failure, model)
         cost_nanos = failure.cost_nanos
         rests = iso(cooldown.until_ms) if cooldown else None
@@ -191,10 +196,26 @@ class Router:
                     return model, replace(request, max_tokens=cap)
         return None
 
+    def _last_part(self, question: Question) -> str:
+        """Whoever stands last: the local model, without one the free ones, and who is asked alone."""
+        if not question.fallback:
+            return "wanted"
+        return "free" if self._models.local() is None else "local"
+
     def _time_s(self, part: str, inquiry: Inquiry) -> float:
         """How long the next attempt may take: the last in line always finds time left."""
-        kept_s = 0.0 if part == "local" else LAST_SHARE * PATIENCE * self._timeout_s
+        kept_s = 0.0 if part == inquiry.last else LAST_SHARE * PATIENCE * self._timeout_s
         return min(self._timeout_s, inquiry.deadline_s - kept_s - self._clock.monotonic_s())
+
+    def _in_time(self, part: str, inquiry: Inquiry) -> bool:
+        """Whether an attempt is still worth beginning."""
+        return self._time_s(part, inquiry) >= min(SHORTEST_CALL_S, LAST_SHARE * self._timeout_s)
+
+    def _in_pace(self, model: ModelInfo) -> bool:
+        """Count one more call of the free tier, if it may be made; nothing else has such a pace."""
+        if not is_free_tier(model):
+            return True
+        return self._free_pace.take()
 
     def _since(self, started_s: float) -> Decimal:
         return Decimal(self._clock.monotonic_s() - started_s).quantize(Decimal("0.001"))
@@ -243,8 +264,6 @@ class Router:
         self, model: ModelInfo, request: CompletionRequest, hold: Hold, on_text: OnText
     ) -> tuple[Completion, Charge]:
         assert model.price is not None, "a model without a price is never attempted"
-        if is_free_tier(model):
-            self._free_pace.count()
         try:
             completion = await self._providers[model.provider].complete(
                 request, on_text, lambda generation_id: self._tracker.name(hold, generation_id)
