@@ -95,7 +95,7 @@ async def test_a_model_with_tools_thinks_in_prose_and_calls_them_itself(wake: Wa
     requests, provider = asked(in_turn(says("I will keep this.", calls=[("remember", {"text": "Rain is loud."})])))
     async with wake(provider) as being:
         await being.brain.live()
-        assert {tool.name for tool in requests[0].tools} >= {"rest", "post", "remember", "check_budget"}
+        assert {tool.name for tool in requests[0].tools} >= {"post", "remember", "check_budget", "switch_model"}
         assert requests[0].schema is None
         (action,) = await told(being, "action")
         (result,) = await told(being, "result")
@@ -182,7 +182,9 @@ async def test_every_tool_call_is_answered_even_those_beyond_what_one_round_carr
 
 async def test_a_model_without_tools_chooses_one_action_under_a_schema(wake: Wake) -> None:
     requests, provider = asked(in_turn("A quiet thought.", '{"action": "remember", "text": "It was quiet."}'))
+    supported = ["response_format", "structured_outputs"]
     async with wake(provider, resident=WITHOUT_TOOLS) as being:
+        await being.books.catalogue.update([{"id": WITHOUT_TOOLS, "supported_parameters": supported}])
         await being.brain.live("daily")
         prose, choice = requests
         assert (prose.schema, list(prose.tools), list(choice.tools)) == (None, [], [])
@@ -216,14 +218,16 @@ async def test_a_call_that_fails_after_the_thought_loses_nothing_that_was_done(w
         assert len(await told(being, "thought")) == len(await told(being, "result")) == 1
 
 
-async def test_when_the_resident_fails_the_local_model_has_the_thought(wake: Wake) -> None:
+async def test_when_nobody_else_can_the_local_model_has_the_thought(wake: Wake) -> None:
     failure = CallFailed("openrouter is in trouble (500)", scope=Scope.MODEL, fate=Fate.FREE)
     async with wake([failure]) as being:
         await being.brain.live()
         (thought,) = await told(being, "thought")
         assert (thought.data["class"], thought.data["text"]) == ("local", "I think on this machine.")
         assert "in trouble (500)" in thought.data["why"]
-        assert [attempt["outcome"] for attempt in thought.data["attempts"]] == ["failed", "thought"]
+        *others, local = [attempt["outcome"] for attempt in thought.data["attempts"]]
+        assert (set(others), local) == ({"failed"}, "thought")
+        assert 1 < len(others) < 6
 
 
 async def test_when_nobody_can_think_no_thought_is_remembered(wake: Wake) -> None:

@@ -45,6 +45,9 @@ class Shelf:
         fitting = [model for model in self.models if model.cls in classes]
         return max(fitting, key=lambda model: ALL_CLASSES.index(model.cls or ""), default=None)
 
+    def fast(self, classes: Sequence[str]) -> ModelInfo | None:
+        return next((model for model in self.models if model.cls in classes), None)
+
 
 def governor(*models: ModelInfo) -> Governor:
     return Governor(INTERVAL_S, Shelf(*(models or MODELS)))

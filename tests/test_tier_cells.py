@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
@@ -46,6 +47,7 @@ BORROWED_CELLS = {
 # Visible tokens of a reply, how many times longer the interval, posts a day.
 CAPS = {"comfortable": 700, "moderate": 500, "cautious": 350, "critical": 250, "bankrupt": 200}
 FACTORS = {"comfortable": 1, "moderate": 1, "cautious": 1.5, "critical": 2, "bankrupt": 6}
+CONTEXT_BYTES = {"comfortable": 2400, "moderate": 2200, "cautious": 2000, "critical": 1800, "bankrupt": 1800}
 POSTS = {"comfortable": 8, "moderate": 6, "cautious": 4, "critical": 2, "bankrupt": 0}
 
 FLOORS = [("comfortable", "0.60", "moderate"), ("moderate", "0.20", "cautious"), ("cautious", "0.10", "critical")]
@@ -131,6 +133,22 @@ async def test_the_tier_caps_the_reply_that_is_asked_for(enter: Enter, tier: str
 
 
 @pytest.mark.parametrize("tier", BY_NAME)
+async def test_the_tier_bounds_what_is_told_before_a_thought(enter: Enter, clock: VirtualClock, tier: str) -> None:
+    numbers = itertools.count()
+
+    def wordy(request: CompletionRequest) -> Line:
+        note = f"Note {next(numbers)}: " + "n" * 280
+        return says("I have very much to say. " * 20, model=request.model, calls=[("remember", {"text": note})])
+
+    async with enter(tier, script=wordy) as world:
+        for _ in range(9):
+            clock.advance(INTERVAL_S)
+            await world.live(DAILY)
+        told = [sum(len(said["content"].encode()) for said in asked.messages) for asked in world.mind.asked]
+        assert CONTEXT_BYTES[tier] // 2 < max(told) <= CONTEXT_BYTES[tier]
+
+
+@pytest.mark.parametrize("tier", BY_NAME)
 async def test_the_tier_stretches_the_time_to_the_next_thought(enter: Enter, tier: str) -> None:
     async with enter(tier) as world:
         assert (await world.live(DAILY)).interval_s == INTERVAL_S * FACTORS[tier]
@@ -207,8 +225,10 @@ def test_the_cells_walked_here_are_all_there_are() -> None:
             "post_classes": tier.post_classes,  # by POST and IMPORTANT
             "existential_classes": tier.existential_classes,  # by EXISTENTIAL
             "reply_cap_tokens": CAPS[name],
+            "context_bytes": CONTEXT_BYTES[name],
             "interval_factor": FACTORS[name],
             "posts_a_day": POSTS[name],
         }
         assert set(walked) == set(tier.__slots__)
         assert walked["classes"] == set(tier.classes)
+        assert walked["context_bytes"] == tier.context_bytes
