@@ -19,8 +19,9 @@ from ai.llm.scripted import Scripted
 from ai.settings import Settings
 from ai.store.engine import Store
 from ai.store.journal import Journal
+from tests.lines import Line
 from tests.openrouter_server import OpenRouterServer
-from tests.parts import BEING, FREE, GRANT, NOON, RESERVE, fresh_store
+from tests.parts import BEING, FREE, GRANT, NOON, RESERVE, fresh_store, imbalance
 
 # Tests run in folders of their own, so hypothesis is told where to keep what it works out; a busy machine is no bug.
 set_hypothesis_home_dir(str(Path(__file__).resolve().parents[1] / ".hypothesis"))
@@ -80,6 +81,19 @@ def tracker(store: Store, journal: Journal, clock: VirtualClock) -> CreditTracke
 def openrouter() -> Iterator[OpenRouterServer]:
     with OpenRouterServer() as server:
         yield server
+
+
+@pytest.fixture
+async def line(
+    openrouter: OpenRouterServer, store: Store, tracker: CreditTracker, clock: VirtualClock
+) -> AsyncIterator[Line]:
+    line = Line(openrouter, store, tracker, clock, Scripted(["I think on this machine."], name="local"))
+    await tracker.open_month()
+    await line.catalogue.update(await line.openrouter.list_models())
+    yield line
+    await line.openrouter.aclose()
+    assert await imbalance(store) == 0
+    assert openrouter.violations == []
 
 
 @pytest.fixture

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
-from ai.clock import VirtualClock
-from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import parse_usd
 from ai.errors import NobodyThought
-from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText, Provider
-from ai.llm.cooldowns import Cooldowns
+from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
 from ai.llm.failures import CallFailed, Fate, Scope
-from ai.llm.free_pace import FreePace
 from ai.llm.openai_compatible import OpenAICompatible
-from ai.llm.question import Answer, Question
-from ai.llm.router import Router
 from ai.llm.scripted import Script, Scripted, says
-from ai.models.catalogue import Catalogue
-from ai.models.model_config import local_model
-from ai.store.engine import Store
+from tests.lines import TIMEOUT_S, Line, openrouter_at
 from tests.openrouter_server import FAULTS, SLOW_FAULTS, Kind, OpenRouterServer
 from tests.parts import (
-    BEING,
     CHEAP,
     FREE,
     GRANT,
@@ -36,82 +26,12 @@ from tests.parts import (
     RESERVE,
     entries,
     hold,
-    hold_states,
-    imbalance,
     question,
     until,
 )
 
-TIMEOUT_S = 5.0
 REFUSALS = sorted(name for name, fault in FAULTS.items() if fault.kind is Kind.ANSWER)
 PAID = ("meta-llama/llama-3.2-3b-instruct", "liquid/lfm2-8b-a1b", CHEAP, PREMIUM, "perplexity/sonar")
-
-
-class Line:
-    """A router over real parts: the loopback OpenRouter and, last in line, a scripted local model."""
-
-    def __init__(
-        self, server: OpenRouterServer, store: Store, tracker: CreditTracker, clock: VirtualClock, local: Scripted
-    ) -> None:
-        self.store = store
-        self.tracker = tracker
-        self.local = local
-        self.heard: list[str] = []
-        self.openrouter = openrouter_at(server)
-        self.catalogue = Catalogue(store, clock, BEING, "openrouter", local_model())
-        self.cooldowns = Cooldowns(store, clock, BEING)
-        self.free_pace = FreePace(clock)
-        self._clock = clock
-
-    async def ask(self, asked: Question, providers: dict[str, Provider] | None = None) -> Answer:
-        """The answer, with the text of each attempt in `heard`."""
-
-        def on_attempt(number: int) -> OnText:
-            self.heard = []
-            return self.heard.append
-
-        line: dict[str, Provider] = {"openrouter": self.openrouter, "local": self.local}
-        router = Router(
-            providers or line,
-            self.catalogue,
-            self.tracker,
-            self.cooldowns,
-            self.free_pace,
-            self._clock,
-            timeout_s=TIMEOUT_S,
-        )
-        return await router.ask(asked, on_attempt)
-
-    def forget_failures(self) -> None:
-        """Nothing rests any more."""
-        self.cooldowns = Cooldowns(self.store, self._clock, BEING)
-
-    async def holds(self) -> list[str]:
-        """The state of every hold, oldest first."""
-        return await hold_states(self.store)
-
-
-def openrouter_at(server: OpenRouterServer, *, timeout_s: float = TIMEOUT_S) -> OpenAICompatible:
-    return OpenAICompatible(
-        "openrouter",
-        server.base_url,
-        SecretStr(server.api_key),
-        timeout_s=timeout_s,
-        transport=httpx.AsyncHTTPTransport(verify=False),
-    )
-
-
-@pytest.fixture
-async def line(
-    openrouter: OpenRouterServer, store: Store, tracker: CreditTracker, clock: VirtualClock
-) -> AsyncIterator[Line]:
-    line = Line(openrouter, store, tracker, clock, Scripted(["I think on this machine."], name="local"))
-    await tracker.open_month()
-    await line.catalogue.update(await line.openrouter.list_models())
-    yield line
-    await line.openrouter.aclose()
-    assert await imbalance(store) == 0
-    assert openrouter.violations == []
 
 
 async def test_the_wanted_model_thinks_and_is_charged_what_the_provider_says(
