@@ -40,9 +40,8 @@ class Cooldowns:
     async def load(self) -> None:
         """Take up what rested when the last run ended."""
         kept = await self._store.read(lambda t: read_cooldowns(t, self._being))
-        known = {cooldown.key: cooldown for cooldown in kept}
-        self._known = {key: c for key, c in known.items() if c.account == self._account(c.provider)}
-        await self._end(known.keys() - self._known.keys())
+        self._known = {cooldown.key: cooldown for cooldown in kept}
+        await self._end({key for key, c in self._known.items() if c.account != self._account(c.provider)})
 
     def all(self) -> list[Cooldown]:
         """Everything that rests now, the one that ends first first."""
