@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from ai.actions.base import Occasion
+from ai.actions.registry import Registry
 from ai.app import Being
 from ai.clock import VirtualClock
 from ai.economy.account import Charge
@@ -208,6 +209,7 @@ async def test_the_schema_admits_nothing_else_and_what_comes_all_the_same_is_ref
 
 async def test_a_very_small_model_is_offered_few_actions_one_a_line(doing: Doing) -> None:
     offered = [line.split(":")[0] for line in doing.registry.menu().splitlines()]
+    assert isinstance(doing.registry, Registry)
     assert set(offered) < set(doing.registry.names)
     assert {"rest", "post", "remember"} <= set(offered)
     assert {branch["properties"]["action"]["const"] for branch in doing.registry.schema()["oneOf"]} == set(offered)

@@ -315,8 +315,7 @@ def malformed() -> Completion:
 
 
 async def test_arguments_that_are_mended_at_the_second_try_are_carried_out(wake: Wake) -> None:
-    requests, provider = asked(in_turn(malformed(), says("Again.", calls=[("post", {"text": "hello"})])))
-    async with wake(provider) as being:
+    async with wake(in_turn(malformed(), says("Again.", calls=[("post", {"text": "hello"})]))) as being:
         await being.brain.live()
         assert [post.data["text"] for post in await told(being, "post")] == ["hello"]
 
