@@ -707,6 +707,7 @@ async def test_a_second_try_counts_among_the_free_calls_of_a_minute(
     line: Line, openrouter: OpenRouterServer, clock: VirtualClock
 ) -> None:
     openrouter.enforce_free_tier = True
+    await line.ask(question(FREE))  # an odd one, so that the last call of the minute would be a first try
     openrouter.fault("timeout", model=FREE, times="forever")
     for _ in range(12):
         await line.ask(question(FREE))
