@@ -43,7 +43,7 @@ image: ## Build the containers' images (PIP_CONFIG_FILE=… behind a mirror)
 compose-test: $(VENV)/dev.stamp ## Build, start, kill and restart the containers with a real Docker engine
 	$(BIN)/python -m pytest tests/compose $(ARGS)
 
-soak: $(VENV)/dev.stamp ## Kill it hundreds of times, race on one account (SIZE=small for a minute of it)
+soak: $(VENV)/dev.stamp ## Kill it hundreds of times, race on one account, think through foul weather (SIZE=small: a minute of it)
 	$(BIN)/python -m pytest tests/soak $(ARGS)
 
 proof: $(VENV)/dev.stamp ## Every proof of the money: ledger, tiers, bankruptcy, kills, races

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -26,12 +26,13 @@ from ai.life.identity import default_identity
 from ai.life.lifecycle import Lifecycle
 from ai.life.memory import Memory
 from ai.llm.base import Provider
-from ai.llm.cooldowns import Cooldowns
+from ai.llm.cooldowns import Cooldowns, is_free_tier
 from ai.llm.dialects.registry import dialects
 from ai.llm.failures import Until
 from ai.llm.free_pace import FreePace
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
+from ai.llm.question import SKIPPED
 from ai.llm.router import Router
 from ai.models.catalogue import Catalogue
 from ai.models.model_config import LOCAL_MODEL_ID, local_model
@@ -108,7 +109,7 @@ async def open_books(
             cooldowns=Cooldowns(store, clock, settings.being, _accounts(settings, secrets)),
         )
         await books.catalogue.load()
-        await books.cooldowns.load()
+        await books.cooldowns.load(forget=False)
         yield books
     finally:
         await asyncio.to_thread(store.close)
@@ -142,6 +143,7 @@ async def open_being(
             await _check_clock(books.store, settings.being, clock)
         await books.store.write(lambda t: take_lease(t, settings.being, to_ms(clock.now())))
         await books.tracker.recover()
+        await books.cooldowns.load()
         providers = make_providers(settings, secrets) if providers is None else providers
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
@@ -166,7 +168,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         interval_s=settings.think_interval_s,
         lifespan_s=None if settings.lifespan_days is None else settings.lifespan_days * 86_400,
     )
-    mind = make_router(settings, books, providers, clock)
+    mind = make_router(settings, books, providers, clock, await _free_calls_ms(books, being))
     brain = Brain(
         senses=senses,
         governor=Governor(settings.think_interval_s, books.catalogue),
@@ -240,7 +242,24 @@ def default_model(settings: Settings) -> str:
     return reach.default_model if reach else LOCAL_MODEL_ID
 
 
-def make_router(settings: Settings, books: Books, providers: Mapping[str, Provider], clock: Clock) -> Router:
+async def _free_calls_ms(books: Books, being: str) -> list[int]:
+    """When the last thoughts called a free model: the free tier's minute does not begin anew because we did."""
+    thoughts = await books.store.read(lambda t: last_events(t, being, kind="thought", limit=20))
+    return [
+        thought.at_ms
+        for thought in thoughts
+        for attempt in thought.data.get("attempts", ())
+        if attempt["outcome"] != SKIPPED and is_free_tier(attempt["model"])
+    ]
+
+
+def make_router(
+    settings: Settings,
+    books: Books,
+    providers: Mapping[str, Provider],
+    clock: Clock,
+    free_calls_ms: Sequence[int] = (),
+) -> Router:
     """The line of models over these providers."""
     chosen = dialects().get(settings.llm_provider)
     return Router(
@@ -248,7 +267,7 @@ def make_router(settings: Settings, books: Books, providers: Mapping[str, Provid
         books.catalogue,
         books.tracker,
         books.cooldowns,
-        FreePace(clock, chosen.free_calls_a_minute if chosen else None),
+        FreePace(clock, chosen.free_calls_a_minute if chosen else None, free_calls_ms),
         clock,
         timeout_s=settings.llm_timeout_s,
         reasoning_headroom_tokens=settings.reasoning_headroom_tokens,

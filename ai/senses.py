@@ -10,7 +10,7 @@ from ai.economy.account import Balance, Sample
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.forecast import pace_nanos
 from ai.economy.statement import SAMPLES, read_samples
-from ai.economy.tiers import BANKRUPT, CRITICAL, TIERS, Tier, judge
+from ai.economy.tiers import BANKRUPT, BY_NAME, CRITICAL, TIERS, Tier, judge
 from ai.errors import NobodyAlive
 from ai.life.lifecycle import Lifecycle
 from ai.life.states import State
@@ -140,7 +140,7 @@ class Senses:
     async def _reviewed(self, life: Life, tier: Tier, balance: Balance) -> Life:
         """The life with its resident model, which may have had to make room for another."""
         pace = pace_nanos(balance.available_nanos, self._clock.now(), month_end(balance.month), self._interval_s)
-        fell = tier.name if life.tier not in (None, tier.name) else ""
+        fell = tier.name if life.tier and TIERS.index(tier) > TIERS.index(BY_NAME[life.tier]) else ""
         resident = life.resident_model or self._default_model
         moved_in = await self._rotator.review(resident, life.resident_by, tier.classes, float(pace), tier_fell=fell)
         return life if moved_in is None else replace(life, resident_model=moved_in.id, resident_by="rotator")

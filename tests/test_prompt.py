@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
+from itertools import count, pairwise, takewhile
+from statistics import fmean
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as given_settings
+from hypothesis import strategies as st
 
 from ai import prompt
-from ai.app import Being
+from ai.app import Being, open_being
+from ai.clock import VirtualClock
 from ai.economy.tiers import CRITICAL, TIERS, Tier
-from ai.llm.base import Message, ToolCall
-from ai.moment import Deed, Moment
+from ai.life.identity import default_identity
+from ai.llm.base import Completion, CompletionRequest, Message, ToolCall
+from ai.llm.scripted import Scripted, says
+from ai.moment import DAILY, LAST_WORDS, POST, Deed, Moment
 from ai.said import Note
+from tests.conftest import MakeSettings
+from tests.parts import BEING, CHEAP
 
 
 @pytest.fixture
@@ -97,6 +107,115 @@ def test_a_note_cannot_pretend_to_be_a_line_of_the_prompt(moment: Moment) -> Non
 def test_a_long_thought_is_shortened_because_every_token_costs(moment: Moment) -> None:
     user = prompt.compose(replace(moment, thoughts=("word " * 2_000,)))[-1]["content"]
     assert len(user) < 1_500
+
+
+# Bounded for ever, and only ever longer until the oldest leave together
+
+
+LINES = st.lists(st.text(st.characters(codec="utf-8"), max_size=400), max_size=60)
+
+
+@given(memories=LINES, thoughts=LINES, news=LINES, resident=st.text(max_size=200), tier=st.sampled_from(TIERS))
+@given_settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_there_is_to_tell_the_tier_bounds_it(
+    moment: Moment, memories: list[str], thoughts: list[str], news: list[str], resident: str, tier: Tier
+) -> None:
+    notes = [Note(each) for each in memories]
+    for kind in (DAILY, POST, LAST_WORDS):
+        crowded = replace(
+            moment,
+            memories=notes,
+            thoughts=thoughts,
+            news=news,
+            resident=resident,
+            tier=tier,
+            kind=kind,
+        )
+        assert size(prompt.compose(crowded)) <= tier.context_bytes
+
+
+def size(messages: Sequence[Message]) -> int:
+    return sum(len(message["content"].encode()) for message in messages)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 160), min_size=2, max_size=40), notes=st.lists(st.text(max_size=200), max_size=8)
+)
+@given_settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_thought_more_leaves_what_was_told_where_it_was_or_makes_room_for_several(
+    moment: Moment, lengths: list[int], notes: list[str]
+) -> None:
+    thoughts = [f"{number}{'x' * length}" for number, length in enumerate(lengths)]
+    room = moment.tier.context_bytes - 900 - 320
+    before = told_of(replace(moment, news=(), memories=[Note(each) for each in notes], thoughts=thoughts[:-1]))
+    after = told_of(replace(moment, news=(), memories=[Note(each) for each in notes], thoughts=thoughts))
+    if not after.startswith(before):
+        assert len(after) < len(before) - room // 6, "it made room for more than one"
+
+
+def told_of(moment: Moment) -> str:
+    """What stands before what is new at every thought."""
+    return str(prompt.compose(moment)[-1]["content"]).split("\nIt is ")[0]
+
+
+def test_the_newest_news_go_before_the_old(moment: Moment) -> None:
+    user = prompt.compose(replace(moment, news=[f"Somebody topped you up by ${n}.00." for n in range(40)]))[-1][
+        "content"
+    ]
+    assert "$39.00" in user
+    assert "$0.00" not in user
+
+
+async def test_nine_tenths_of_a_prompt_stay_as_they_were_from_one_thought_to_the_next(
+    settings: MakeSettings, clock: VirtualClock
+) -> None:
+    prompts = await twenty_thoughts(settings, clock)
+    grown = [(before, after) for before, after in pairwise(prompts) if after[1].startswith(stable(before[1]))]
+    assert len(grown) >= 13, "seven are shortened at most, each time by several thoughts"
+    for before, after in grown[2:]:  # a newborn has little to tell
+        whole, then = "".join(before), "".join(after)
+        same = shared(whole, then)
+        assert same / len(whole) >= 0.93
+        assert same / len(then) >= 0.87
+    ordinary = [shared("".join(a), "".join(b)) / len("".join(a)) for a, b in grown]
+    assert fmean(ordinary) >= 0.93
+    assert {before[0] for before in prompts} == {prompts[0][0]}, "tools and system are the same for ever"
+    assert any("You noted: Note 3" in user for _, user in prompts)
+    assert any("- Note 3" in user for _, user in prompts), "a note outlasts the thoughts it was made among"
+    assert "Thought 20" in prompts[-1][1] or "Thought 19" in prompts[-1][1]
+
+
+def shared(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def stable(user: str) -> str:
+    return user.split("\nIt is ")[0]
+
+
+async def twenty_thoughts(settings: MakeSettings, clock: VirtualClock) -> list[tuple[str, str]]:
+    """What each of twenty thoughts was asked: tools and system together, and the rest."""
+    chosen, secrets = settings(
+        LLM_PROVIDER="openrouter", OPENROUTER_API_KEY="sk-or-v1-nobody", OPENROUTER_DEFAULT_MODEL=CHEAP
+    )
+    numbers = count(1)
+
+    def think(request: CompletionRequest) -> Completion:
+        number = next(numbers)
+        text = f"Thought {number}. " + "The fan is quiet and the room is dark; I listen to the rain and wonder. " * 6
+        note: tuple[str, dict[str, object]] = ("remember", {"text": f"Note {number}: rain is loudest at its end."})
+        return says(text[:400], model=request.model, calls=[note] if number % 5 == 3 else [])
+
+    mind = Scripted(think, name="openrouter")
+    async with open_being(chosen, secrets, clock, {"openrouter": mind}) as being:
+        await being.birth.ensure(default_identity(BEING))
+        for _ in range(20):
+            await being.brain.live("daily")
+            clock.advance(600)
+    tools = [json.dumps([tool.as_json() for tool in asked.tools]) for asked in mind.asked]
+    said = [[message["content"] for message in asked.messages] for asked in mind.asked]
+    return [(offered + system, user) for offered, (system, user) in zip(tools, said, strict=True)]
 
 
 def test_a_very_small_model_gets_a_small_prompt_whose_last_word_is_begun_for_it(later: Moment) -> None:

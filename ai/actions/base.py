@@ -34,7 +34,7 @@ class Models(Protocol):
 class Residence(Protocol):
     """Where the resident model is changed."""
 
-    async def settle_in(self, model_id: str, *, by: str, reason: str) -> None: ...
+    async def settle_in(self, model_id: str, *, by: str, reason: str, leaving: str | None = None) -> None: ...
 
 
 class Rotator(Protocol):

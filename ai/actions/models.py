@@ -39,5 +39,5 @@ class SwitchModel(Action):
             chosen = await hands.rotator.rotate(moment.resident, plan.classes, plan.pace_nanos, drawn)
         else:
             chosen = hands.models.choose(self.model, plan.classes)
-            await hands.residence.settle_in(chosen.id, by="being", reason="it chose so")
+            await hands.residence.settle_in(chosen.id, by="being", reason="it chose so", leaving=moment.resident)
         return f"From the next thought on you think with {chosen.name}."

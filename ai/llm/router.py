@@ -120,7 +120,7 @@ class Router:
             return f"{model.provider} has no key"
         if cooldown := self._cooldowns.over(model):
             return told(cooldown)
-        if is_free_tier(model) and not self._free_pace.room():
+        if is_free_tier(model.id) and not self._free_pace.room():
             return f"{model.provider} gives no more free calls this minute"
         if not self._in_time(candidate.part, inquiry):
             return "the time for this thought is used up"
@@ -215,7 +215,7 @@ class Router:
 
     def _in_pace(self, model: ModelInfo) -> bool:
         """Count one more call of the free tier, if it may be made; nothing else has such a pace."""
-        if not is_free_tier(model):
+        if not is_free_tier(model.id):
             return True
         return self._free_pace.take()
 
