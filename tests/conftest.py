@@ -21,6 +21,7 @@ from ai.store.engine import Store
 from ai.store.journal import Journal
 from tests.openrouter_server import OpenRouterServer
 from tests.parts import BEING, FREE, GRANT, NOON, RESERVE, fresh_store
+from tests.x_server import XServer
 
 # Tests run in folders of their own, so hypothesis is told where to keep what it works out; a busy machine is no bug.
 set_hypothesis_home_dir(str(Path(__file__).resolve().parents[1] / ".hypothesis"))
@@ -79,6 +80,13 @@ def tracker(store: Store, journal: Journal, clock: VirtualClock) -> CreditTracke
 @pytest.fixture
 def openrouter() -> Iterator[OpenRouterServer]:
     with OpenRouterServer() as server:
+        yield server
+
+
+@pytest.fixture
+def x(clock: VirtualClock) -> Iterator[XServer]:
+    """An X whose posts, rate windows and lags go by the virtual clock."""
+    with XServer(clock=clock.now) as server:
         yield server
 
 
