@@ -2,7 +2,7 @@
 
 from tests.x_server.account import PRICES, Bill, Item
 from tests.x_server.fault import Fault, Kind
-from tests.x_server.faults import FAULTS, SLOW_FAULTS
+from tests.x_server.faults import FAULTS, LASTING_FAULTS, SLOW_FAULTS
 from tests.x_server.limits import ME, MENTIONS, POST, TIMELINE
 from tests.x_server.posts import Tweet, User
 from tests.x_server.server import XServer
@@ -11,6 +11,7 @@ from tests.x_server.world import KEYS, Request
 __all__ = [
     "FAULTS",
     "KEYS",
+    "LASTING_FAULTS",
     "ME",
     "MENTIONS",
     "POST",

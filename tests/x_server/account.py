@@ -17,11 +17,11 @@ class Item(StrEnum):
     POST_WITH_URL = "post with a URL created"
     SUMMONED_REPLY = "reply to a post that mentions the author created"
     POST_READ = "post read"
-    OWNED_READ = "own post, or mention, read"
+    OWNED_READ = "own post, or mention of oneself, read"
     USER_READ = "user read"
 
 
-# X's price list of 2026-04-20, pay per use.
+# X's price list since 2026-04-20, pay per use; own posts and mentions are both among its owned reads.
 PRICES: dict[Item, Decimal] = {
     Item.POST: Decimal("0.015"),
     Item.POST_WITH_URL: Decimal("0.200"),

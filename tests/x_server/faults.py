@@ -149,3 +149,8 @@ FAULTS: dict[str, Fault] = {
 
 # What a client can only wait out; chaos leaves these alone unless asked.
 SLOW_FAULTS = frozenset(name for name, fault in FAULTS.items() if fault.kind is Kind.HANG)
+
+# What no waiting of minutes mends, but a keeper, or money; a soak that wants posts leaves these out of its chaos.
+LASTING_FAULTS = frozenset(
+    {"unauthorized", "credits_depleted", "not_enrolled", "read_only", "suspended", "usage_capped"}
+)

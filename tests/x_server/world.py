@@ -38,7 +38,8 @@ class Request:
     """One request as the server received it, and what became of it.
 
     route: as in `limits`, or None for one there is not. body: the parsed JSON, None when it was none. status: the
-    HTTP status sent (0: none was). fault: its name. refused: why OAuth let it not in. mismatch: where it did not fit the OpenAPI.
+    HTTP status sent (0: none was). fault: its name. refused: why OAuth did not let it in. mismatch: where it did not
+    fit the OpenAPI.
     """
 
     method: str
