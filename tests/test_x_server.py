@@ -589,4 +589,15 @@ def test_an_answer_of_ours_that_does_not_fit_is_a_violation(client: Any, x: XSer
 
 def test_every_fault_says_what_it_means() -> None:
     assert all(fault.doc for fault in FAULTS.values())
-    assert LASTING_FAULTS < FAULTS.keys() and SLOW_FAULTS < FAULTS.keys()
+    assert FAULTS.keys() >= LASTING_FAULTS | SLOW_FAULTS
+
+
+def test_without_the_openapi_nothing_is_judged_and_all_else_is_the_same() -> None:
+    with XServer(strict=False) as x:
+        client = open_client(x)
+        client.create_tweet(text="Hello.")
+        assert len(timeline(client, x)) == 1
+        for wrong in ("max_results=some", "start_time=noon", "end_time=2026-11-21T12:00:00"):
+            assert raw(x, "GET", f"/2/users/{x.user.id}/tweets", f"?{wrong}").status_code == 400
+        client.session.close()
+    assert x.violations == []

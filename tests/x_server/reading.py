@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.x_server.account import Item
@@ -16,6 +16,7 @@ from tests.x_server.world import Request, World
 
 PAGE, SMALLEST_PAGE, LARGEST_PAGE = 10, 5, 100
 ID_DIGITS = 19
+BEFORE_ALL, AFTER_ALL = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def me(world: World, request: Request) -> Answer:
@@ -79,13 +80,15 @@ def _within(query: Mapping[str, str], posts: list[Tweet]) -> list[Tweet]:
     if "pagination_token" in query:
         before = min(before, _id_of(query["pagination_token"]))
     found = [post for post in posts if after < int(post.id) < before]
-    if "start_time" in query:
-        start = datetime.fromisoformat(query["start_time"])
-        found = [post for post in found if post.created_at >= start]
-    if "end_time" in query:
-        end = datetime.fromisoformat(query["end_time"])
-        found = [post for post in found if post.created_at < end]
-    return found
+    start, end = _moment(query, "start_time", BEFORE_ALL), _moment(query, "end_time", AFTER_ALL)
+    return [post for post in found if start <= post.created_at < end]
+
+
+def _moment(query: Mapping[str, str], name: str, default: datetime) -> datetime:
+    moment = datetime.fromisoformat(query[name]) if name in query else default
+    if moment.tzinfo is None:
+        raise ValueError(f"The `{name}` query parameter value [{query[name]}] has no time zone")
+    return moment
 
 
 def _size(query: Mapping[str, str]) -> int:
