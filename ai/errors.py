@@ -17,7 +17,8 @@ Foreign errors are translated once, at the adapter that meets them, with ``from 
     ├── NobodyAlive             there is no life to think in
     ├── ActionError             an action refused; the being is told why
     ├── NobodyThought           no model in the line could think
-    └── ModelFailure            one attempt at one model failed (see llm/failures.py)
+    ├── ModelFailure            one attempt at one model failed (see llm/failures.py)
+    └── ChannelFailure          one call of one channel failed (see social/failures.py)
 """
 
 from __future__ import annotations
@@ -114,3 +115,7 @@ class NobodyThought(AliveError):
 
 class ModelFailure(AliveError):
     """One attempt at one model failed."""
+
+
+class ChannelFailure(AliveError):
+    """One call of one channel failed."""
