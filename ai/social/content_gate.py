@@ -48,15 +48,15 @@ PRIVATE = (
     Rule("secret", _SECRET, re.compile(r"\b(?:glpat-|hf_|npm_|pypi-|SG\.|xapp-|dop_v1_)[\w.-]{16,}")),
     Rule("secret", _SECRET, re.compile(r"\b(?:pk|sk|rk)_(?:live|test)_\w{10,}")),
     Rule("secret", _SECRET, re.compile(r"\b\d{5,19}-[A-Za-z0-9]{30,}\b")),  # an access token of X
-    Rule("secret", _SECRET, re.compile(r"\b\w+://[^\s/:@]+:[^\s/@]+@")),  # a password in an address
+    Rule("secret", _SECRET, re.compile(r"://[^\s/:@]{1,200}:[^\s/@]{1,200}@")),  # a password in an address
     Rule(
         "secret",
         _SECRET,
         re.compile(r"\b(?:password|passwd|passphrase|api[ _-]?key|secret[ _-]?key|token)\s*[:=]\s*\S{6,}", re.I),
     ),
-    Rule("secret", _SECRET, re.compile(r"\b(?=[A-Za-z0-9+/_-]*\d)(?=[A-Za-z0-9+/_-]*[A-Za-z])[A-Za-z0-9+/_-]{40,}=*")),
-    Rule("e-mail", _EMAIL, re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
-    Rule("e-mail", _EMAIL, re.compile(r"\w+\s*[\[(]\s*at\s*[\])]\s*\w+", re.I)),
+    Rule("secret", _SECRET, re.compile(r"(?<![\w+/-])(?=[\w+/-]{0,99}\d)(?=[\w+/-]{0,99}[A-Za-z])[A-Za-z0-9+/_-]{40,}")),
+    Rule("e-mail", _EMAIL, re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")),
+    Rule("e-mail", _EMAIL, re.compile(r"\w\s?[\[(]\s?at\s?[\])]\s?\w", re.I)),
     Rule("phone", _PHONE, re.compile(r"(?<![\w.])(?:\+|00)[1-9]\d{0,2}[\d\s()./-]{6,16}\d(?!\w)")),
     Rule("phone", _PHONE, re.compile(r"(?<![\w.$-])\(?[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])")),
     Rule("phone", _PHONE, re.compile(r"(?<![\w.,:$-])0\d{2,4}[ /-]\d{3,8}(?:[ -]\d{2,5})*(?![\w.,:-]*\d)")),
@@ -71,7 +71,7 @@ PRIVATE = (
     Rule(
         "address",
         _STREET,
-        re.compile(r"\b[A-ZÄÖÜ][\wäöüß.-]*(?:straße|strasse|str\.|weg|platz|allee|gasse|ufer|damm)\s+\d{1,4}\b"),
+        re.compile(r"\b[A-ZÄÖÜ][\wäöüß.-]{0,40}(?:straße|strasse|str\.|weg|platz|allee|gasse|ufer|damm)\s+\d{1,4}\b"),
     ),
     Rule("address", _STREET, re.compile(r"\b\d{1,4}(?:bis|ter)?,?\s+(?:rue|avenue|boulevard|place|via|calle)\s+\w", re.I)),
     Rule("wallet", _WALLET, re.compile(r"\b(?:bc1[a-z0-9]{25,}|0x[0-9a-fA-F]{40}|[13][a-km-zA-HJ-NP-Z1-9]{30,33})\b")),

@@ -141,6 +141,11 @@ def newest_number(transaction: Transaction, being: str, kinds: Sequence[str] = (
     return transaction.execute(newest).scalar() or 0
 
 
+def newest_of(transaction: Transaction, being: str, kind: str) -> Event | None:
+    """The newest event of a kind, the keeper's rows too, or None when there is none."""
+    return next(iter(last_events(transaction, being, kind=kind, keeper=True)), None)
+
+
 def _matching(being: str, kind: str | None, query: str | None, keeper: bool) -> tuple[str, dict[str, Any]]:
     """A WHERE clause of constants of ours, and the values bound to it."""
     where, values = "being = :being", {"being": being}
