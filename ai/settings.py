@@ -27,6 +27,10 @@ HINTS = {
     "OPENROUTER_KEY_EXCLUSIVE": "Choose true or false.",
     "LOG_FORMAT": "Choose text or json.",
     "OPENROUTER_BASE_URL": "Write an address such as https://openrouter.ai/api/v1.",
+    "X_API_BASE_URL": "Write an address such as https://api.twitter.com.",
+    "POSTING": "Choose on, dry_run or off.",
+    "POST_LINKS": "Choose true or false.",
+    "KEEPER": "Write your name or your handle on X, at most 60 characters, for example @your_name.",
 }
 
 
@@ -87,6 +91,20 @@ class Settings(BaseModel):
     )
     on_bankruptcy: Literal["hibernate", "die"] = Field(
         "hibernate", alias="ON_BANKRUPTCY", description="what becomes of it when the money has run out"
+    )
+    x_api_base_url: Annotated[str, AfterValidator(_address)] = Field(
+        "https://api.twitter.com", alias="X_API_BASE_URL", description="where X is"
+    )
+    posting: Literal["on", "dry_run", "off"] = Field(
+        "on",
+        alias="POSTING",
+        description="whether posts go to X, once its four keys are there; dry_run only shows them",
+    )
+    post_links: bool = Field(
+        False, alias="POST_LINKS", description="whether posts on X may hold links, at 13 times the price"
+    )
+    keeper: str | None = Field(
+        None, alias="KEEPER", max_length=60, description="who answers for the being: a name, or a handle on X"
     )
     data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         Path("data"), alias="DATA_DIR", description="where the store lives"

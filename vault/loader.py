@@ -19,6 +19,10 @@ from pydantic import SecretStr
 
 SECRETS = (
     "OPENROUTER_API_KEY",
+    "X_API_KEY",
+    "X_API_SECRET",
+    "X_ACCESS_TOKEN",
+    "X_ACCESS_TOKEN_SECRET",
     "OBSERVER_TOKEN",
 )
 """Every secret the program knows. A name in `credentials.json` that is not here is a mistake, and said to be one."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from ai.errors import ActionError
 from ai.life.identity import default_identity
 from ai.life.lifecycle import Lifecycle
-from ai.social.timeline import Timeline
+from ai.social.outbox import BIRTH, Outbox
 from ai.store.lives import Life
 
 MODE = "basic_facts"
@@ -13,9 +16,9 @@ MODE = "basic_facts"
 class Birth:
     """Begins the being's life when there is none, and has it say its first words."""
 
-    def __init__(self, lifecycle: Lifecycle, timeline: Timeline, being: str) -> None:
+    def __init__(self, lifecycle: Lifecycle, outbox: Outbox, being: str) -> None:
         self._lifecycle = lifecycle
-        self._timeline = timeline
+        self._outbox = outbox
         self._being = being
 
     async def ensure(self) -> Life:
@@ -25,5 +28,6 @@ class Birth:
             return life
         identity = default_identity(self._being)
         life = await self._lifecycle.begin(identity, MODE)
-        await self._timeline.post(identity.first_words, occasion="birth")
+        with suppress(ActionError):  # words that were said before, in another life, keep nobody from being born
+            await self._outbox.post(identity.first_words, occasion=BIRTH)
         return life

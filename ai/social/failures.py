@@ -40,7 +40,13 @@ class ChannelFailed(ChannelFailure):
     """One call of a channel failed. `until_at` is the channel's own word on when to come back, if it gave one."""
 
     def __init__(
-        self, message: str, fate: Fate, until: Until = Until.NOTHING, *, hint: str = "", until_at: datetime | None = None
+        self,
+        message: str,
+        fate: Fate,
+        until: Until = Until.NOTHING,
+        *,
+        hint: str = "",
+        until_at: datetime | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.fate = fate

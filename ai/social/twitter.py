@@ -104,9 +104,7 @@ class Twitter:
             raise ChannelFailed(what, Fate.UNSENT, Until.KEYS, hint="Copy X_ACCESS_TOKEN again, whole.")
         asked = {"max_results": PAGE, "since_id": since_id, "pagination_token": page}
         given = {name: value for name, value in asked.items() if value is not None}
-        answer = await self._call(
-            lambda client: client.get_users_tweets(self._keys.user_id, user_auth=True, **given)
-        )
+        answer = await self._call(lambda client: client.get_users_tweets(self._keys.user_id, user_auth=True, **given))
         body = answer.body if isinstance(answer.body, dict) else None
         if answer.status != 200 or body is None:
             raise ChannelFailed(f"x answered {answer.status}, and no posts came back.", Fate.UNKNOWN)
@@ -220,13 +218,13 @@ def _adapter(base_url: str, responses: list[Any]) -> Any:
 
     target = urlsplit(base_url)
 
-    class Adapter(HTTPAdapter):  # type: ignore[misc]  # requests brings no types
-        def send(self, request: Any, **options: Any) -> Any:
+    class Adapter(HTTPAdapter):
+        def send(self, request: Any, *given: Any, **options: Any) -> Any:
             asked = urlsplit(request.url)
             path = target.path.rstrip("/") + asked.path
             request.url = urlunsplit((target.scheme, target.netloc, path, asked.query, ""))
             options |= {"timeout": (CONNECT_S, READ_S), "proxies": get_environ_proxies(request.url)}
-            response = super().send(request, **options)
+            response = super().send(request, *given, **options)
             response.headers.pop("location", None)  # a redirected post would be sent, and signed, a second time
             responses.append(response)
             return response

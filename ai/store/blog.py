@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Row, func, insert, select
@@ -22,7 +22,7 @@ class Essay:
     text: str
 
 
-COLUMNS = (blog.c.id, blog.c.life, blog.c.at_ms, blog.c.title, blog.c.text)
+COLUMNS = [blog.c[field.name] for field in fields(Essay)]
 
 
 def add_essay(transaction: Transaction, being: str, title: str, text: str, at_ms: int) -> int | None:
@@ -31,7 +31,8 @@ def add_essay(transaction: Transaction, being: str, title: str, text: str, at_ms
         return None
     life = func.coalesce(select(beings.c.life).where(beings.c.being == being).scalar_subquery(), 0)
     row = {"being": being, "life": life, "at_ms": at_ms, "title": title, "text": text}
-    return transaction.execute(insert(blog).values(**row).returning(blog.c.id)).scalar_one()
+    number: int = transaction.execute(insert(blog).values(**row).returning(blog.c.id)).scalar_one()
+    return number
 
 
 def read_essay(transaction: Transaction, being: str, number: int) -> Essay | None:

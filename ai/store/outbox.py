@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -57,7 +57,8 @@ def add_post(transaction: Transaction, being: str, **values: Any) -> int:
     """Add a post of the present life; return its number."""
     life = func.coalesce(select(beings.c.life).where(beings.c.being == being).scalar_subquery(), 0)
     row = {"being": being, "life": life, "attempts": 0, "looks": 0} | values
-    return transaction.execute(insert(outbox).values(**row).returning(outbox.c.id)).scalar_one()
+    number: int = transaction.execute(insert(outbox).values(**row).returning(outbox.c.id)).scalar_one()
+    return number
 
 
 def change_post(transaction: Transaction, number: int, **values: Any) -> None:
@@ -86,9 +87,9 @@ def orphans(transaction: Transaction, being: str) -> list[Post]:
     return [_post(row) for row in transaction.execute(left)]
 
 
-def count_posts(transaction: Transaction, being: str, occasions: Collection[str], since_ms: int) -> tuple[int, int]:
-    """How many posts of these occasions there were after a moment, and when the last one was (0: there was none)."""
-    matching = (outbox.c.being == being) & outbox.c.occasion.in_(occasions) & (outbox.c.queued_at_ms > since_ms)
+def count_posts(transaction: Transaction, being: str, since_ms: int) -> tuple[int, int]:
+    """How many posts there were after a moment, and when the last of them was (0: there was none)."""
+    matching = (outbox.c.being == being) & (outbox.c.queued_at_ms > since_ms)
     count = func.count(outbox.c.post_id.distinct())
     row = transaction.execute(select(count, func.coalesce(func.max(outbox.c.queued_at_ms), 0)).where(matching)).one()
     return row[0], row[1]
