@@ -15,10 +15,6 @@ from observer.mood import cause_of_death
 from observer.wire import encode
 
 
-def _stamp(iso: str) -> str:
-    return f"{words.moment(iso):%Y-%m-%d %H:%M} UTC"
-
-
 def _pretty(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
@@ -44,7 +40,7 @@ def _engine() -> Environment:
         "percent": lambda fraction: f"{fraction:.0%}",
         "plain": lambda name: str(name).replace("_", " "),
         "pretty": _pretty,
-        "stamp": _stamp,
+        "stamp": words.stamp,
         "wire": lambda data: encode(data).decode(),
     }
     return engine

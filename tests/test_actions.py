@@ -113,7 +113,7 @@ async def test_an_hour_passes_between_two_posts(doing: Doing, clock: VirtualCloc
     assert (await doing.do("post", {"text": "Now."})).ok
     clock.advance(3599)
     refused = await doing.do("post", {"text": "And again."})
-    assert (refused.ok, "1 minutes" in refused.text) == (False, True)
+    assert (refused.ok, "in 1 minute." in refused.text) == (False, True)
     clock.advance(1)
     assert (await doing.do("post", {"text": "And again."})).ok
 

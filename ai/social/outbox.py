@@ -128,7 +128,8 @@ class Outbox:
             raise ActionError(f"You may post {how_many} at this balance{', and you have' if posts_a_day else ''}.")
         wait_ms = last_ms + self._pace_ms - now_ms
         if wait_ms > 0:
-            raise ActionError(f"You posted lately. The next post may come in {-(-wait_ms // 60_000)} minutes.")
+            minutes = -(-wait_ms // 60_000)
+            raise ActionError(f"You posted lately. The next may come in {minutes} minute{'s' * (minutes != 1)}.")
 
     def _add(
         self,
