@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from ai.clock import Clock
 from ai.economy.tiers import TIERS
 from ai.store.journal import KINDS
-from observer.api import Kind, Number, OptionalNumber, Words
+from observer.api import LARGEST_NUMBER, Kind, Number, OptionalNumber, Words
 from observer.mood import Mood, mood_of
 from observer.readers import PAGE_ESSAYS, PAGE_ROWS, Readers
 from observer.rendering import render
@@ -101,7 +101,7 @@ class Pages:
         older = essays[-1].id - 1 if len(essays) == PAGE_ESSAYS and essays[-1].id > 1 else None
         return await self._page("blog.html", "blog", essays=[essay(one) for one in essays], older=older)
 
-    async def _essay(self, number: Number) -> Response:
+    async def _essay(self, number: Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]) -> Response:
         one = await self._readers.essay(number)
         if one is None:
             return self.refusal(HTTPStatus.NOT_FOUND, "There is no such page in the blog.")

@@ -54,9 +54,6 @@ PRIVATE = (
         _SECRET,
         re.compile(r"\b(?:password|passwd|passphrase|api[ _-]?key|secret[ _-]?key|token)\s*[:=]\s*\S{6,}", re.I),
     ),
-    Rule(
-        "secret", _SECRET, re.compile(r"(?<![\w+/-])(?=[\w+/-]{0,99}\d)(?=[\w+/-]{0,99}[A-Za-z])[A-Za-z0-9+/_-]{40,}")
-    ),
     Rule("e-mail", _EMAIL, re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")),
     Rule("e-mail", _EMAIL, re.compile(r"\w\s?[\[(]\s?at\s?[\])]\s?\w", re.I)),
     Rule("phone", _PHONE, re.compile(r"(?<![\w.])(?:\+|00)[1-9]\d{0,2}[\d\s()./-]{6,16}\d(?!\w)")),
@@ -79,6 +76,10 @@ PRIVATE = (
         "address", _STREET, re.compile(r"\b\d{1,4}(?:bis|ter)?,?\s+(?:rue|avenue|boulevard|place|via|calle)\s+\w", re.I)
     ),
     Rule("wallet", _WALLET, re.compile(r"\b(?:bc1[a-z0-9]{25,}|0x[0-9a-fA-F]{40}|[13][a-km-zA-HJ-NP-Z1-9]{30,33})\b")),
+    # whatever is long and mixes letters with digits
+    Rule(
+        "secret", _SECRET, re.compile(r"(?<![\w+/-])(?=[\w+/-]{0,99}\d)(?=[\w+/-]{0,99}[A-Za-z])[A-Za-z0-9+/_-]{40,}")
+    ),
 )
 
 MENTION = re.compile(r"[@＠](\w{1,30})")

@@ -64,11 +64,14 @@ class Twitter:
     look_product = LOOK_UP
     look_price_nanos = PAGE * PRICES[LOOK_UP]
 
-    def __init__(self, keys: Keys, clock: Clock, *, base_url: str = TWEEPYS_HOST, links: bool = False) -> None:
+    def __init__(
+        self, keys: Keys, clock: Clock, *, base_url: str = TWEEPYS_HOST, links: bool = False, read_s: float = READ_S
+    ) -> None:
         self._keys = keys
         self._clock = clock
         self._base_url = base_url.rstrip("/")
         self._links = links
+        self._read_s = read_s
 
     def measure(self, text: str) -> int:
         """The weighted length."""
@@ -132,7 +135,7 @@ class Twitter:
         await self._call(lambda client: client.get_me(user_auth=False), refused_is_fine=True)
 
     async def _call(self, ask: Callable[[Any], Any], *, refused_is_fine: bool = False) -> _Answer:
-        exchange = _Exchange(self._base_url)
+        exchange = _Exchange(self._base_url, self._read_s)
 
         def work() -> None:
             keys = self._keys
@@ -170,8 +173,9 @@ class _Exchange:
     """One request and its answer. The answer is kept where it arrives, below tweepy, whose exceptions drop half of it
     and which stumbles over bodies of another shape."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, read_s: float) -> None:
         self._base_url = base_url
+        self._read_s = read_s
         self._responses: list[Any] = []
         self.answer: _Answer | None = None
         self.failure: ChannelFailed | None = None
@@ -182,7 +186,7 @@ class _Exchange:
         import tweepy
 
         client = tweepy.Client(bearer_token="none", return_type=requests.Response, wait_on_rate_limit=False, **keys)  # noqa: S106 - for a request that is to be refused
-        client.session.mount(TWEEPYS_HOST, _adapter(self._base_url, self._responses))
+        client.session.mount(TWEEPYS_HOST, _adapter(self._base_url, self._read_s, self._responses))
         try:
             ask(client)
         except requests.exceptions.ConnectTimeout:
@@ -211,7 +215,7 @@ class _Exchange:
             return _Answer(response.status_code, "", headers) if response.status_code >= 300 else None
 
 
-def _adapter(base_url: str, responses: list[Any]) -> Any:
+def _adapter(base_url: str, read_s: float, responses: list[Any]) -> Any:
     """A transport that turns tweepy's fixed address into ours, sets time-outs, and follows no redirect."""
     from requests.adapters import HTTPAdapter
     from requests.utils import get_environ_proxies
@@ -223,7 +227,7 @@ def _adapter(base_url: str, responses: list[Any]) -> Any:
             asked = urlsplit(request.url)
             path = target.path.rstrip("/") + asked.path
             request.url = urlunsplit((target.scheme, target.netloc, path, asked.query, ""))
-            options |= {"timeout": (CONNECT_S, READ_S), "proxies": get_environ_proxies(request.url)}
+            options |= {"timeout": (CONNECT_S, read_s), "proxies": get_environ_proxies(request.url)}
             response = super().send(request, *given, **options)
             response.headers.pop("location", None)  # a redirected post would be sent, and signed, a second time
             responses.append(response)

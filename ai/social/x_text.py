@@ -11,7 +11,7 @@ import unicodedata
 from functools import cache
 from typing import Any
 
-LINKED = re.compile(r"https?://\S+")
+SHORTENED = re.compile(r"https?://t\.co/\w+")
 ROUNDS = 10  # a text of nothing but dots is broken up this often, then its links go altogether
 
 
@@ -71,7 +71,7 @@ def is_same(mine: str, theirs: str) -> bool:
     """Whether a post on X is ours: X escapes three signs, shortens every link, and trims."""
     for url in _parser().extract_urls(mine):
         mine = mine.replace(url, " link ")
-    return _bare(mine) == _bare(LINKED.sub(" link ", html.unescape(theirs)))
+    return _bare(mine) == _bare(SHORTENED.sub(" link ", html.unescape(theirs)))
 
 
 def _bare(text: str) -> str:

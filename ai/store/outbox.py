@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ai.store.engine import Transaction
@@ -55,8 +55,7 @@ COLUMNS = [outbox.c[field.name] for field in fields(Post)]
 
 def add_post(transaction: Transaction, being: str, **values: Any) -> int:
     """Add a post of the present life; return its number."""
-    life = func.coalesce(select(beings.c.life).where(beings.c.being == being).scalar_subquery(), 0)
-    row = {"being": being, "life": life, "attempts": 0, "looks": 0} | values
+    row = {"being": being, "life": _present_life(being), "attempts": 0, "looks": 0} | values
     number: int = transaction.execute(insert(outbox).values(**row).returning(outbox.c.id)).scalar_one()
     return number
 
@@ -97,9 +96,9 @@ def count_posts(transaction: Transaction, being: str, since_ms: int) -> tuple[in
 
 def said_in_this_life(transaction: Transaction, being: str, occasion: str, since_ms: int) -> bool:
     """Whether the present life spoke on this occasion after a moment."""
-    life = select(beings.c.life).where(beings.c.being == being).scalar_subquery()
     matching = (outbox.c.being == being) & (outbox.c.occasion == occasion) & (outbox.c.queued_at_ms > since_ms)
-    return transaction.execute(select(outbox.c.id).where(matching, outbox.c.life == life).limit(1)).first() is not None
+    said = select(outbox.c.id).where(matching, outbox.c.life == _present_life(being))
+    return transaction.execute(said.limit(1)).first() is not None
 
 
 def last_sent_ms(transaction: Transaction, being: str, channel: str) -> int:
@@ -151,6 +150,11 @@ def lift_halt(transaction: Transaction, being: str, channel: str) -> bool:
     """Open a channel again; False when it was open."""
     matching = (channel_halts.c.being == being) & (channel_halts.c.channel == channel)
     return transaction.execute(delete(channel_halts).where(matching)).rowcount > 0
+
+
+def _present_life(being: str) -> ColumnElement[int]:
+    """0 before the first birth."""
+    return func.coalesce(select(beings.c.life).where(beings.c.being == being).scalar_subquery(), 0)
 
 
 def _post(row: Row[Any]) -> Post:
