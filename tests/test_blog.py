@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,9 @@ TEXT = (
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> AsyncIterator[Books]:
+def books(tmp_path: Path) -> Iterator[Books]:
     books = Books(tmp_path)
-    yield books  # type: ignore[misc]  # a plain fixture
+    yield books
     books.close()
 
 

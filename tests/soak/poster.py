@@ -31,8 +31,8 @@ class Ahead(SystemClock):
 
 
 def words(chance: random.Random) -> str:
-    """A text that is like no other."""
-    return " ".join("".join(chance.choices("aeioulmnrst", k=7)) for _ in range(8))
+    """A text that is like no other, of letters no listed word begins with."""
+    return " ".join("".join(chance.choices("dvyz", k=9)) for _ in range(8))
 
 
 async def main(data_dir: Path, url: str, ahead_s: float) -> None:
