@@ -41,13 +41,14 @@ from ai.social.fates import Fates
 from ai.social.outbox import Outbox
 from ai.social.postman import Postman
 from ai.social.timeline import DryRun, Timeline
-from ai.social.twitter import POST, POST_WITH_LINK, Keys, Twitter
+from ai.social.twitter import POSTS_ON_X, Keys, Twitter
 from ai.store.drafts import Drafts
 from ai.store.engine import Store
 from ai.store.journal import Journal, last_events
 from ai.store.keeper import BackupKeeper
 from ai.store.lease import hold_lock, name_holder, take_lease
 from ai.store.migrate import migrate
+from ai.store.outbox import QUEUED
 from ai.store.pulse import Pulse
 from ai.timer import SchedulerTimer
 
@@ -183,7 +184,7 @@ async def _assemble(
             clock,
             tell("reconciler"),
             exclusive=settings.openrouter_key_exclusive,
-            leave=(POST, POST_WITH_LINK),  # whether a post arrived is looked up by the postman
+            leave=POSTS_ON_X if channel.begins == QUEUED else (),  # the postman looks up whether they arrived
         ).keep,
         postman.keep,
     ]

@@ -16,7 +16,7 @@ from ai.social.base import Channel
 from ai.social.fates import Fates
 from ai.social.outbox import Outbox, Shorten
 from ai.social.postman import Postman
-from ai.social.twitter import POST, POST_WITH_LINK, Keys, Twitter
+from ai.social.twitter import POSTS_ON_X, Keys, Twitter
 from ai.store.engine import Store
 from ai.store.journal import Journal
 from ai.store.lease import take_lease
@@ -131,4 +131,4 @@ class Voice:
         async def on_failure(exc: Exception) -> None:
             raise exc
 
-        await Reconciler(self.tracker, {}, self.clock, on_failure, leave=(POST, POST_WITH_LINK)).reconcile()
+        await Reconciler(self.tracker, {}, self.clock, on_failure, leave=POSTS_ON_X).reconcile()

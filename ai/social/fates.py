@@ -45,7 +45,7 @@ class Fates:
         self.end(transaction, post, SENT, external_id=sent.id)
         self.open(transaction)
         if sent.rest_until is not None:
-            used_up = f"{self._channel} has given all its calls of the window."
+            used_up = "The channel has given all the calls it gives for now."
             self.halt(transaction, ChannelFailed(used_up, Fate.UNSENT, Until.WINDOW, until_at=sent.rest_until))
 
     def end(

@@ -233,7 +233,7 @@ class Postman:
         Raises FundsError when there is no money to look, ChannelFailed when the look-up itself fails.
         """
         channel, page = self._channel, None
-        since = await self._store.read(lambda t: rows.newest_external_id(t, self._being, channel.name, post.id))
+        since = await self._store.read(lambda t: rows.newest_known_before(t, self._being, post))
         for _ in range(MOST_PAGES):
             hold = await self._tracker.hold(
                 channel.look_price_nanos,
@@ -251,7 +251,10 @@ class Postman:
                     await self._tracker.release(hold, failed.message)
                 raise
             except BaseException as exc:
-                await self._tracker.forget(hold, f"the look-up was cut short ({type(exc).__name__})")
+                why = f"The look-up was cut short ({type(exc).__name__})."
+                await self._tracker.forget(hold, why)
+                if isinstance(exc, Exception):  # a fault of ours costs this look-up, not the loop
+                    raise ChannelFailed(why, Fate.UNKNOWN) from exc
                 raise
             await self._tracker.settle(hold, Charge(channel.read_price_nanos(seen.read), "computed"))
             if seen.found_id is not None or seen.next is None:

@@ -29,6 +29,7 @@ DEADLINE_S = 45.0  # for the whole call, however slowly an answer trickles in
 
 POST = "x/post"
 POST_WITH_LINK = "x/post-with-link"
+POSTS_ON_X = (POST, POST_WITH_LINK)
 LOOK_UP = "x/look-up"
 WHO_AM_I = "x/users-me"
 PRICES = {
@@ -96,8 +97,8 @@ class Twitter:
         answer = await self._call(lambda client: client.create_tweet(text=text, user_auth=True))
         data = answer.body.get("data") if isinstance(answer.body, dict) else None
         number = str(data.get("id") or "") if isinstance(data, dict) else ""
-        if answer.status != 201 or not _is_number(number):
-            raise ChannelFailed(f"x answered {answer.status}, and no post came back.", Fate.UNKNOWN)
+        if not _is_number(number):
+            raise ChannelFailed(f"X answered {answer.status}, and no post came back.", Fate.UNKNOWN)
         return Sent(number, rest_until(answer.headers))
 
     async def look(self, text: str, since_id: str | None, page: str | None) -> Look:
@@ -110,7 +111,7 @@ class Twitter:
         answer = await self._call(lambda client: client.get_users_tweets(self._keys.user_id, user_auth=True, **given))
         body = answer.body if isinstance(answer.body, dict) else None
         if answer.status != 200 or body is None:
-            raise ChannelFailed(f"x answered {answer.status}, and no posts came back.", Fate.UNKNOWN)
+            raise ChannelFailed(f"X answered {answer.status}, and no posts came back.", Fate.UNKNOWN)
         data, meta = body.get("data"), body.get("meta")
         posts = [post for post in data if isinstance(post, dict)] if isinstance(data, list) else []
         following = meta.get("next_token") if isinstance(meta, dict) else None
@@ -127,7 +128,7 @@ class Twitter:
         data = answer.body.get("data") if isinstance(answer.body, dict) else None
         name = data.get("username") if isinstance(data, dict) else None
         if answer.status != 200 or not isinstance(name, str):
-            raise ChannelFailed(f"x answered {answer.status}, and said nothing of the account.", Fate.UNKNOWN)
+            raise ChannelFailed(f"X answered {answer.status}, and said nothing of the account.", Fate.UNKNOWN)
         return name
 
     async def reach(self) -> None:
@@ -151,12 +152,12 @@ class Twitter:
             async with asyncio.timeout(DEADLINE_S):
                 await _in_thread(work)
         except TimeoutError:
-            raise ChannelFailed(f"x did not answer within {DEADLINE_S:.0f} s.", Fate.UNKNOWN) from None
+            raise ChannelFailed(f"X did not answer within {DEADLINE_S:.0f} s.", Fate.UNKNOWN) from None
         answer = exchange.answer
         if answer is None:
-            raise exchange.failure or ChannelFailed("x said nothing.", Fate.UNKNOWN)
+            raise exchange.failure or ChannelFailed("X said nothing.", Fate.UNKNOWN)
         if not 200 <= answer.status < 300 and not refused_is_fine:
-            raise from_answer(self.name, answer.status, answer.body, answer.headers, self._clock.now())
+            raise from_answer("X", answer.status, answer.body, answer.headers, self._clock.now())
         return answer
 
 
@@ -182,26 +183,30 @@ class _Exchange:
 
     def run(self, ask: Callable[[Any], Any], **keys: str) -> None:
         """Make the call; afterwards either `answer` or `failure` is set."""
-        import requests
-        import tweepy
-
+        try:
+            import requests
+            import tweepy
+        except ImportError as exc:
+            hint = "Install the program again: `make run`."
+            self.failure = ChannelFailed(f"X cannot be used: {exc}.", Fate.UNSENT, Until.KEYS, hint=hint)
+            return
         client = tweepy.Client(bearer_token="none", return_type=requests.Response, wait_on_rate_limit=False, **keys)  # noqa: S106 - for a request that is to be refused
         client.session.mount(TWEEPYS_HOST, _adapter(self._base_url, self._read_s, self._responses))
         try:
             ask(client)
         except requests.exceptions.ConnectTimeout:
-            self.failure = ChannelFailed("x could not be reached in time.", Fate.UNSENT)
+            self.failure = ChannelFailed("X could not be reached in time.", Fate.UNSENT)
         except requests.exceptions.ConnectionError as exc:
             # Before there was a connection nothing can have been posted; after that, nobody knows.
             fate = Fate.UNSENT if _never_connected(exc) else Fate.UNKNOWN
             what = "could not be reached" if fate is Fate.UNSENT else "broke the connection off"
-            self.failure = ChannelFailed(f"x {what}.", fate)
+            self.failure = ChannelFailed(f"X {what}.", fate)
         except requests.exceptions.Timeout:
-            self.failure = ChannelFailed("x did not answer in time.", Fate.UNKNOWN)
+            self.failure = ChannelFailed("X did not answer in time.", Fate.UNKNOWN)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as exc:
-            self.failure = ChannelFailed(f"x has no usable address: {exc}.", Fate.UNSENT, Until.KEYS)
+            self.failure = ChannelFailed(f"X has no usable address: {exc}.", Fate.UNSENT, Until.KEYS)
         except Exception as exc:  # whatever tweepy made of the answer: what arrived is looked at below
-            self.failure = ChannelFailed(f"x answered what cannot be read ({type(exc).__name__}).", Fate.UNKNOWN)
+            self.failure = ChannelFailed(f"X answered what cannot be read ({type(exc).__name__}).", Fate.UNKNOWN)
         finally:
             self.answer = self._read() if self._responses else None
             client.session.close()

@@ -107,10 +107,14 @@ def last_sent_ms(transaction: Transaction, being: str, channel: str) -> int:
     return transaction.execute(select(func.max(outbox.c.ended_at_ms)).where(matching)).scalar() or 0
 
 
-def newest_external_id(transaction: Transaction, being: str, channel: str, before: int) -> str | None:
-    """The channel's name of the newest post known there that was queued before row `before`."""
+def newest_known_before(transaction: Transaction, being: str, post: Post) -> str | None:
+    """The channel's name of the newest post that surely stood there before `post` was queued, so before any attempt."""
     known = select(outbox.c.external_id).where(
-        outbox.c.being == being, outbox.c.channel == channel, outbox.c.external_id.is_not(None), outbox.c.id < before
+        outbox.c.being == being,
+        outbox.c.channel == post.channel,
+        outbox.c.external_id.is_not(None),
+        outbox.c.id < post.id,
+        outbox.c.ended_at_ms <= post.queued_at_ms,
     )
     return transaction.execute(known.order_by(outbox.c.id.desc()).limit(1)).scalar()
 
