@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ai.app import make_channel, open_being
 from ai.clock import VirtualClock
 from ai.economy.money import parse_usd
 from ai.errors import ActionError
+from ai.llm.scripted import Scripted
 from ai.social.base import Look, Sent
 from ai.social.lengths import fit
 from ai.social.likeness import likeness
@@ -18,9 +20,10 @@ from ai.social.x_text import weighted_length
 from ai.store.engine import Store
 from ai.store.lives import change_being
 from ai.store.outbox import DRY_RUN, QUEUED, REFUSED, SENDING, SENT, UNKNOWN
+from tests.conftest import MakeSettings
 from tests.parts import BEING, events, until
 from tests.speaking import READ_USD, SEND_USD, Voice, twitter
-from tests.x_server import TIMELINE, XServer
+from tests.x_server import KEYS, TIMELINE, XServer
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 UNTOLD = (
@@ -389,3 +392,26 @@ async def test_refused_text_is_journalled_for_the_keeper_with_the_reason_and_tol
     assert (event.visibility, event.data["rule"]) == ("keeper", "phone")
     assert event.data["text"] == "Call +49 151 23456789 now."
     assert await voice.rows() == []
+
+
+async def test_a_whole_being_says_its_first_words_on_x_once_however_often_it_is_started(
+    settings: MakeSettings, x: XServer, clock: VirtualClock
+) -> None:
+    names = ("X_API_KEY", "X_API_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET")
+    chosen, secrets = settings(X_API_BASE_URL=x.url, **dict(zip(names, KEYS.values(), strict=True)))
+    for _ in range(3):
+        async with open_being(chosen, secrets, clock, {"local": Scripted(name="local")}) as being:
+            await being.birth.ensure()
+            await being.postman.deliver()
+            clock.advance(HOUR_S)
+    (tweet,) = x.tweets
+    assert tweet.text.startswith("I am Genesis.")
+    assert x.billed_nanos == SEND_USD
+
+
+async def test_with_posting_off_or_a_key_missing_posts_stay_on_the_timeline(
+    settings: MakeSettings, x: XServer, clock: VirtualClock
+) -> None:
+    for given in ({"X_API_KEY": "only-this-one"}, {"POSTING": "off", "X_API_KEY": "a-key"}):
+        assert make_channel(*settings(**given), clock).begins == SENT
+    assert make_channel(*settings(POSTING="dry_run"), clock).begins == DRY_RUN

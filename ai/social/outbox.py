@@ -122,7 +122,7 @@ class Outbox:
             if rows.said_in_this_life(transaction, self._being, occasion, since_ms):
                 raise ActionError("That was said already.")
             return
-        count, last_ms = rows.count_posts(transaction, self._being, since_ms)
+        count, last_ms = rows.count_posts(transaction, self._being, occasion, since_ms)
         if posts_a_day is not None and count >= posts_a_day:
             how_many = f"{posts_a_day} times a day" if posts_a_day else "no more"
             raise ActionError(f"You may post {how_many} at this balance{', and you have' if posts_a_day else ''}.")

@@ -86,9 +86,9 @@ def orphans(transaction: Transaction, being: str) -> list[Post]:
     return [_post(row) for row in transaction.execute(left)]
 
 
-def count_posts(transaction: Transaction, being: str, since_ms: int) -> tuple[int, int]:
-    """How many posts there were after a moment, and when the last of them was (0: there was none)."""
-    matching = (outbox.c.being == being) & (outbox.c.queued_at_ms > since_ms)
+def count_posts(transaction: Transaction, being: str, occasion: str, since_ms: int) -> tuple[int, int]:
+    """How many posts on this occasion there were after a moment, and when the last one was (0: there was none)."""
+    matching = (outbox.c.being == being) & (outbox.c.occasion == occasion) & (outbox.c.queued_at_ms > since_ms)
     count = func.count(outbox.c.post_id.distinct())
     row = transaction.execute(select(count, func.coalesce(func.max(outbox.c.queued_at_ms), 0)).where(matching)).one()
     return row[0], row[1]
