@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
 import vault
 from ai import log
 from ai.actions.base import Hands
@@ -41,18 +43,27 @@ from ai.models.refresher import Refresher
 from ai.recollection import Recollection
 from ai.senses import Senses
 from ai.settings import Settings
+from ai.social.base import Channel
+from ai.social.blog import Blog
+from ai.social.fates import Fates
 from ai.social.inbox import Inbox
-from ai.social.timeline import Timeline
+from ai.social.outbox import Outbox
+from ai.social.postman import Postman
+from ai.social.shortener import Shortener
+from ai.social.timeline import DryRun, Timeline
+from ai.social.twitter import POSTS_ON_X, Keys, Twitter
 from ai.store.drafts import Drafts
 from ai.store.engine import Store
 from ai.store.journal import Journal, last_events
 from ai.store.keeper import BackupKeeper
 from ai.store.lease import hold_lock, name_holder, take_lease
 from ai.store.migrate import migrate
+from ai.store.outbox import QUEUED
 from ai.store.pulse import Pulse
 from ai.timer import SchedulerTimer
 
 CLOCK_TOLERANCE_S = 600  # clocks are set right by minutes all the time
+X_KEYS = ("X_API_KEY", "X_API_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET")
 RESERVE_CAP_NANOS = 100_000_000  # about one premium worst case: 2,000 tokens in, 1,724 out at $15 and $75 a million
 
 
@@ -78,6 +89,7 @@ class Being:
     birth: Birth
     brain: Brain
     daemon: Daemon
+    postman: Postman
 
 
 @asynccontextmanager
@@ -147,15 +159,32 @@ async def open_being(
         providers = make_providers(settings, secrets) if providers is None else providers
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
-        yield await _assemble(settings, books, clock, providers)
+        yield await _assemble(settings, secrets, books, clock, providers)
 
 
-async def _assemble(settings: Settings, books: Books, clock: Clock, providers: Mapping[str, Provider]) -> Being:
+async def _assemble(
+    settings: Settings, secrets: vault.Secrets, books: Books, clock: Clock, providers: Mapping[str, Provider]
+) -> Being:
     store, journal, being = books.store, books.journal, settings.being
-    timeline = Timeline(store, journal, clock, being)
+    channel, redact = make_channel(settings, secrets, clock), vault.Redactor(secrets).text
+    fates = Fates(journal, clock, being, channel.name)
+    postman = Postman(store, clock, being, tracker=books.tracker, channel=channel, fates=fates)
+    await postman.recover()
+    mind = make_router(settings, books, providers, clock, await _free_calls_ms(books, being))
+    outbox = Outbox(
+        store,
+        journal,
+        clock,
+        being,
+        channel=channel,
+        redact=redact,
+        on_queued=postman.call,
+        shorten=Shortener(mind, books.catalogue),
+    )
     memory = Memory(store, journal, clock, being)
     rotator = ModelRotator(store, being, books.catalogue, books.cooldowns, books.lifecycle)
-    hands = Hands(books.tracker, books.catalogue, books.lifecycle, rotator, timeline, memory, books.inbox)
+    blog = Blog(store, journal, clock, being, redact=redact)
+    hands = Hands(books.tracker, books.catalogue, books.lifecycle, rotator, outbox, memory, books.inbox, blog)
     senses = Senses(
         store,
         clock,
@@ -168,7 +197,6 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         interval_s=settings.think_interval_s,
         lifespan_s=None if settings.lifespan_days is None else settings.lifespan_days * 86_400,
     )
-    mind = make_router(settings, books, providers, clock, await _free_calls_ms(books, being))
     brain = Brain(
         senses=senses,
         governor=Governor(settings.think_interval_s, books.catalogue),
@@ -184,7 +212,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         books.lifecycle,
         mind,
         rotator,
-        timeline,
+        outbox,
         being,
         default_model=default_model(settings),
         means=senses.means,
@@ -195,7 +223,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         books.lifecycle,
         birth,
         mind,
-        timeline,
+        outbox,
         clock,
         being,
         default_model=default_model(settings),
@@ -219,7 +247,15 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
     chores: list[Chore] = [
         lambda: doorbell.keep(daemon.wake),
         BackupKeeper(settings.data_dir, clock, tell("backup")).keep,
-        Reconciler(books.tracker, billers, clock, tell("reconciler"), exclusive=settings.openrouter_key_exclusive).keep,
+        Reconciler(
+            books.tracker,
+            billers,
+            clock,
+            tell("reconciler"),
+            exclusive=settings.openrouter_key_exclusive,
+            leave=POSTS_ON_X if channel.begins == QUEUED else (),  # the postman looks up whether they arrived
+        ).keep,
+        postman.keep,
     ]
     source = remote.get(settings.llm_provider)
     if source is not None:
@@ -233,7 +269,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         await refresher.ensure(await books.lifecycle.resident() or default_model(settings))
         chores.append(refresher.keep)
     daemon = Daemon(brain, afterlife, Pulse(store, clock, being), SchedulerTimer(), clock, tell("thought"), chores)
-    return Being(default_identity(being).name, books, birth, brain, daemon)
+    return Being(default_identity(being).name, books, birth, brain, daemon, postman)
 
 
 def default_model(settings: Settings) -> str:
@@ -292,6 +328,16 @@ def make_providers(settings: Settings, secrets: vault.Secrets) -> dict[str, Prov
         base_url, key = settings.providers[chosen.name].base_url, secrets.get(chosen.secret)
         providers[chosen.name] = OpenAICompatible(chosen.name, base_url, key, timeout_s=settings.llm_timeout_s)
     return providers
+
+
+def make_channel(settings: Settings, secrets: vault.Secrets, clock: Clock) -> Channel:
+    """Where posts go: X when its four keys are there and POSTING is on, else only the local timeline."""
+    keys = [secrets.get(name) for name in X_KEYS]
+    given = Keys(*(key or SecretStr("") for key in keys))
+    twitter = Twitter(given, clock, base_url=settings.x_api_base_url, links=settings.post_links)
+    if settings.posting == "dry_run":
+        return DryRun(twitter)
+    return twitter if settings.posting == "on" and all(keys) else Timeline()
 
 
 async def _check_clock(store: Store, being: str, clock: Clock) -> None:

@@ -119,7 +119,7 @@ class Brain:
 
     async def act(self, moment: Moment, plan: Plan, thought: Thought) -> None:
         """Carry out what was chosen, tell the model what came of it, and so on for a bounded number of rounds."""
-        occasion = Occasion(moment, plan)
+        occasion = Occasion(moment, plan, thought)
         silent = plan.kind == LAST_WORDS  # after them nothing is asked any more, not even for a choice
         malformed = False
         for rounds_left in reversed(range(1 if silent else MAX_ROUNDS)):

@@ -231,6 +231,10 @@ def _news(event: Event) -> str:
         return "You wake from hibernation: there is money again."
     if event.kind == "rollover":
         return "The month has turned; your allowance is new."
+    if event.kind == "delivery" and event.data["state"] == "refused":
+        return "A post of yours was not taken elsewhere; it stands on your own timeline only."
+    if event.kind == "channel" and event.data["state"] == "halted":
+        return "Your posts reach only your own timeline for now; your keeper can see why."
     return "You have just been born." if event.kind == "birth" else ""
 
 

@@ -92,12 +92,14 @@ def _until_stopped(live: Life) -> None:
 
 async def _think(being: Being, count: int) -> None:
     await being.birth.ensure()
-    for _ in range(count):
-        try:
+    try:
+        for _ in range(count):
             await being.brain.live()
-        except NobodyThought as exc:
-            await being.books.journal.write("failure", {"where": "thought", "error": str(exc)})
-            raise
+    except NobodyThought as exc:
+        await being.books.journal.write("failure", {"where": "thought", "error": str(exc)})
+        raise
+    finally:
+        await being.postman.deliver()
 
 
 async def _greet(being: Being) -> None:

@@ -59,6 +59,7 @@ class Afterlife:
         self._default_model = default_model
         self._can_pay = can_pay
         self._workspace = workspace
+        self._buried: set[int] = set()
 
     async def pass_on(self) -> float | None:
         """Do what is due between two lives; seconds until there may be more to do, None while one is being lived."""
@@ -88,8 +89,10 @@ class Afterlife:
         if text is None:
             last_words, text = await self._last_said(life)
             await self._lifecycle.remember_end(last_words, text)
-        await self._voice.announce(text, occasion="death", life=life.number, model=None)
-        await asyncio.to_thread(shutil.rmtree, self._workspace, ignore_errors=True)
+        if life.number not in self._buried:
+            self._buried.add(life.number)  # once a run is enough
+            await self._voice.announce(text, occasion="death")
+            await asyncio.to_thread(shutil.rmtree, self._workspace, ignore_errors=True)
 
     async def _last_said(self, life: Life) -> tuple[str, str]:
         thoughts, last = await self._store.read(self._thoughts)

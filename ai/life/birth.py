@@ -30,7 +30,7 @@ class Mind(Protocol):
 class Voice(Protocol):
     """Where its first words are published, once a life."""
 
-    async def announce(self, text: str, *, occasion: str, life: int, model: str | None) -> None: ...
+    async def announce(self, text: str, *, occasion: str, model: str | None = ...) -> None: ...
 
 
 class Birth:
@@ -58,6 +58,7 @@ class Birth:
         self._mind = mind
         self._rotator = rotator
         self._voice = voice
+        self._announced: set[int] = set()
         self._being = being
         self._default_model = default_model
         self._means = means
@@ -116,7 +117,7 @@ class Birth:
         return checked(first_object(answer.completion.text) or {}, default, taken)
 
     async def _announce(self, life: Life) -> None:
-        words = life.first_words
-        if words:
+        if life.first_words and life.number not in self._announced:
+            self._announced.add(life.number)  # once a run is enough: what cannot be published stays unsaid
             model = life.resident_model or self._default_model
-            await self._voice.announce(words, occasion="birth", life=life.number, model=model)
+            await self._voice.announce(life.first_words, occasion="birth", model=model)
