@@ -33,7 +33,7 @@ QUIET = {"thought", "action", "result", "charge", "post", "memory", "model", "fa
 DAY_MS = 86_400_000
 OLD_AGE = "old age"
 # The least a paid call can be: what decides whether any is possible at all.
-SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS = 4000, 200  # the bound counts bytes: 3,200 to 3,600 were seen
+SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS = 4800, 200  # the bound counts bytes: a critical prompt and its tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,8 @@ class Senses:
     def _past(self, transaction: Transaction, life: Life) -> Past:
         """How many thoughts this life has had decides which of them are in mind."""
         had = life.thoughts
-        in_mind = had - max(0, (had // THOUGHTS_IN_MIND - 1) * THOUGHTS_IN_MIND)
+        begins, next_begins = _mind_begins(had), _mind_begins(had + 1)
+        in_mind = had - begins
         thoughts = last_events(transaction, self._being, kind="thought", limit=in_mind) if in_mind else []
         first = thoughts[0] if thoughts else None
         noted = read_events(transaction, self._being, after=first.id, kind="memory") if first else []
@@ -197,13 +198,18 @@ class Senses:
             ),
             story=story.text if (story := read_summary(transaction, self._being, life.number)) else "",
             messages=unanswered(transaction, self._being, MESSAGES_IN_MIND),
-            mind_begins=first.id if first else 0,
+            mind_begins=thoughts[next_begins - begins].id if next_begins - begins < len(thoughts) else 0,
             thoughts=[_remembered(event) for event in sorted([*thoughts, *noted], key=lambda event: event.id)],
             events=events,
             skipped=sum(bool(event.data.get("skipped")) for event in events),
             posted_at_ms=posts[-1].at_ms if posts else 0,
             samples=read_samples(transaction, self._being, SAMPLES),
         )
+
+
+def _mind_begins(had: int) -> int:
+    """The first thought (from 0) that is still in mind after so many: it moves on by several at a time."""
+    return max(0, (had // THOUGHTS_IN_MIND - 1) * THOUGHTS_IN_MIND)
 
 
 def _remembered(event: Event) -> str:

@@ -7,21 +7,23 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from ai.app import Being, open_being
-from ai.clock import SystemClock, VirtualClock, from_ms, iso
+from ai.clock import SystemClock, VirtualClock, from_ms, iso, to_ms
 from ai.economy.credit_tracker import CreditTracker
 from ai.errors import NobodyThought
 from ai.life.identity import default_identity
 from ai.llm.base import CompletionRequest, Tool
 from ai.llm.cooldowns import BACKOFF_OTHERWISE_S, Cooldowns, told
-from ai.llm.failures import CallFailed, Fate, Scope, Until
+from ai.llm.failures import CallFailed, Fate, Scope, Until, from_error
+from ai.llm.free_pace import FreePace
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.question import FAILED, SKIPPED, THOUGHT
 from ai.llm.scripted import Line as Said
@@ -744,3 +746,18 @@ def a_model(model_id: str) -> ModelInfo:
 
 def json_bytes(value: Any) -> bytes:
     return json.dumps(value).encode()
+
+
+async def test_a_retry_after_may_be_a_date(store: Store, clock: VirtualClock) -> None:
+    at = clock.now() + timedelta(minutes=7)
+    failure = from_error("openrouter", 429, {"error": {"message": "Slow down."}}, {"retry-after": format_datetime(at)})
+    assert (failure.retry_after_s, failure.reset_at) == (None, at)
+
+
+async def test_the_free_tiers_minute_does_not_begin_anew_at_a_restart(clock: VirtualClock) -> None:
+    now_ms = to_ms(clock.now())
+    pace = FreePace(clock, 3, [now_ms - 50_000, now_ms - 40_000, now_ms - 30_000])
+    assert not pace.take()
+    clock.advance(10)
+    assert pace.take()
+    assert not pace.take()

@@ -23,7 +23,7 @@ from ai.life.lifecycle import Lifecycle
 from ai.llm.cooldowns import Cooldowns
 from ai.llm.failures import CallFailed, Fate, Scope
 from ai.llm.scripted import Script, Scripted, says
-from ai.models.model_config import ModelInfo
+from ai.models.model_config import ModelInfo, local_model
 from ai.models.model_rotator import OTHERS_FIRST, RESIDENT_FAILURES, ModelRotator
 from ai.models.pricing import Price
 from ai.store.engine import Store
@@ -343,3 +343,10 @@ async def test_a_resident_that_keeps_failing_is_replaced_at_the_fourth_thought(w
         chosen, by = await resident(being)
         assert (chosen not in (None, FREE, PREMIUM), by) == (True, "rotator")
         assert "failed 3 times in a row" in (await events(being.books.store, "model"))[0].data["reason"]
+
+
+async def test_a_resident_whose_whole_provider_is_away_keeps_its_place(
+    store: Store, journal: Journal, clock: VirtualClock
+) -> None:
+    house = House(store, journal, clock, [local_model()])
+    assert await house.rotator.review("vendor/gone", "keeper", ALL_CLASSES, PENNY) is None

@@ -213,8 +213,9 @@ async def twenty_thoughts(settings: MakeSettings, clock: VirtualClock) -> list[t
         for _ in range(20):
             await being.brain.live("daily")
             clock.advance(600)
-    tools = [json.dumps([tool.as_json() for tool in asked.tools]) for asked in mind.asked]
-    said = [[message["content"] for message in asked.messages] for asked in mind.asked]
+    thoughts = [asked for asked in mind.asked if asked.tools]  # not what condensed the memory
+    tools = [json.dumps([tool.as_json() for tool in asked.tools]) for asked in thoughts]
+    said = [[message["content"] for message in asked.messages] for asked in thoughts]
     return [(offered + system, user) for offered, (system, user) in zip(tools, said, strict=True)]
 
 
