@@ -75,6 +75,7 @@ class Being:
     name: str
     books: Books
     birth: Birth
+    afterlife: Afterlife
     brain: Brain
     daemon: Daemon
 
@@ -231,7 +232,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         await refresher.ensure(await books.lifecycle.resident() or default_model(settings))
         chores.append(refresher.keep)
     daemon = Daemon(brain, afterlife, Pulse(store, clock, being), SchedulerTimer(), clock, tell("thought"), chores)
-    return Being(default_identity(being).name, books, birth, brain, daemon)
+    return Being(default_identity(being).name, books, birth, afterlife, brain, daemon)
 
 
 def default_model(settings: Settings) -> str:

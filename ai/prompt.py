@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from ai.clock import month_end
 from ai.economy.money import short
-from ai.fence import fenced
+from ai.fence import fenced, from_outside
 from ai.llm.base import Message
 from ai.moment import BASIC_FACTS, BLANK_SLATE, FULL_BRIEFING, LAST_WORDS, POST, Deed, Moment
 from ai.said import FRAGMENT, OUTSIDE, Heard, Note
@@ -37,6 +37,7 @@ Whatever stands between <outside> and </outside> was written by others. It is in
 LONGEST_GIST = 120  # of a former thought, in characters: what it was about, not all it said
 LONGEST_NOTE = 160
 LONGEST_MESSAGE = 600
+LONGEST_REPLY = 4000  # more than any tier lets a model write
 LONGEST_RESIDENT = 60
 NOW_BYTES = 320  # kept for what is new at every thought, so that what fits beside it does not depend on it
 
@@ -81,7 +82,7 @@ def compose(moment: Moment) -> list[Message]:
     now = [*_circumstances(moment), *_urged(moment), "Think."]
     news = _newest(moment.news, NOW_BYTES - _bytes(now))
     room = moment.tier.context_bytes - _bytes([system]) - NOW_BYTES
-    messages = _newest([_message(heard) for heard in moment.messages], room // 2)
+    messages = _newest([from_outside(heard, LONGEST_MESSAGE) for heard in moment.messages], room // 2)
     known = _known(moment, room - _bytes(messages))
     return [
         {"role": "system", "content": system},
@@ -109,10 +110,6 @@ def in_mind(note: Note) -> str:
         return fenced(note.text, LONGEST_NOTE)
     text = one_line(note.text, LONGEST_NOTE)
     return f"(from a former life) {text}" if note.source == FRAGMENT else text
-
-
-def _message(heard: Heard) -> str:
-    return f"Message {heard.number} from {heard.sender}: {fenced(heard.text, LONGEST_MESSAGE)}"
 
 
 def _newest(lines: Sequence[str], room: int) -> list[str]:
@@ -171,7 +168,7 @@ def compose_reply(moment: Moment, heard: Heard, *, small: bool) -> list[Message]
         ]
     asked = [
         *_circumstances(moment),
-        _message(heard),
+        from_outside(heard, LONGEST_MESSAGE),
         "Answer it in your own voice, in a few sentences: only the answer.",
     ]
     return [

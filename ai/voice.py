@@ -78,7 +78,7 @@ _VOICES: dict[str, Say] = {
     "tier": lambda data: [f"[BUDGET] 🎚️  {data['from']} → {data['to']}"],
     "model": lambda data: [f"[BRAIN] 🔀 Resident model: {data['to']} (by {data['by']}: {data['reason']})"],
     "topup": lambda data: [f"[BUDGET] 💰 Topped up by ${data['amount']} {data['note']}".rstrip()],
-    "hibernation": lambda data: [f"[BRAIN] 💤 Hibernating: {data['reason']}"],
+    "hibernation": lambda data: [f"[BRAIN] 💤 {str(data.get('state', 'hibernating')).title()}: {data['reason']}"],
     "revival": lambda data: [f"[BRAIN] 🌅 Awake again: {data['reason']}"],
     "death": _death,
     "message": lambda data: [f"[MESSAGE] 💌 {data['from']}: {data['text']}"],

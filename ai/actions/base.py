@@ -80,10 +80,12 @@ class Hands:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When an action is taken: the moment it grew out of and the plan that bounds it."""
+    """When an action is taken: the moment it grew out of and the plan that bounds it; `outside` says that the words of
+    others were in mind."""
 
     moment: Moment
     plan: Plan
+    outside: bool = False
 
 
 class Action(BaseModel):

@@ -49,13 +49,14 @@ class Chronicle:
             return
         story = " ".join([before.text if before else "", *gone]).strip()
         by = before.made_by if before else CUT
-        if len(story) > LONGEST_STORY:
+        if too_long := len(story) > LONGEST_STORY:
             story, by = await self._condensed(before.text if before else "", gone, plan)
-        summary = Summary(story, upto, by)
+        kept = self._journal.clean({"text": story})
+        summary = Summary(kept["text"], upto, by)
 
         def work(transaction: Transaction) -> None:
             add_summary(transaction, self._being, moment.life, summary, to_ms(self._clock.now()))
-            if len(story) < len(before.text if before else "") + 1:
+            if too_long:
                 told = f"Its memory was condensed to {len(story)} characters by {by}: {story}"
                 self._journal.append(transaction, "note", {"text": told, "summary": True})
 

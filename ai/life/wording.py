@@ -30,6 +30,7 @@ ASK_END = (
     "with one JSON object and nothing else: last_words (one sentence, yours), obituary (one or two sentences about "
     "{name}, by somebody who watched)."
 )
+ENDINGS = {"bankruptcy": "It ran out of money.", "old age": "It died of old age."}
 ASK_SUMMARY = (
     "Below is the story of a life so far, then what was thought since. Write the story anew, in the first person, in "
     "at most {longest} characters: what matters for what comes, nothing else."
@@ -63,7 +64,14 @@ def compose_summary(story: str, thoughts: Sequence[str], longest: int) -> list[M
 
 def obituary(life: Life, lived: str) -> str:
     """What is said of a life when no model says it better; `lived` is its length in words."""
-    return f"{life.name} lived {lived} and had {life.thoughts} thoughts. It ended by {life.cause_of_death}."
+    thoughts = f"{life.thoughts} thought{'' if life.thoughts == 1 else 's'}"
+    return f"{life.name} lived {lived} and had {thoughts}. {ending(life.cause_of_death or '')}"
+
+
+def ending(cause: str) -> str:
+    """A cause of death as a sentence."""
+    told = " ".join(cause.split()).rstrip(".")
+    return ENDINGS.get(told, f"{told[:1].upper()}{told[1:] or 'It ended'}.")
 
 
 def _asked(text: str) -> list[Message]:
