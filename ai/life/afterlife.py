@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 from ai.clock import Clock, to_ms
@@ -114,9 +113,8 @@ class Afterlife:
             said = first_object(answer.completion.text) or {}
         except NobodyThought:
             said = {}
-        lived = _lived((life.died_at_ms or life.born_at_ms) - life.born_at_ms)
         words = last or speakable(said.get("last_words"), LONGEST_WORDS) or life.first_words or ""
-        return words, speakable(said.get("obituary"), LONGEST_OBITUARY) or wording.obituary(life, lived)
+        return words, speakable(said.get("obituary"), LONGEST_OBITUARY) or wording.obituary(life)
 
     def _thoughts(self, transaction: Transaction, life: Life) -> tuple[Sequence[str], str]:
         """The last thoughts of this life, and the words with which it took its leave, if it did."""
@@ -132,12 +130,3 @@ END_SCHEMA = {
     "required": ["last_words", "obituary"],
     "additionalProperties": False,
 }
-
-
-def _lived(ms: int) -> str:
-    """A length of life in words."""
-    span = timedelta(milliseconds=ms)
-    for number, noun in ((span.days, "day"), (span.seconds // 3600, "hour"), (span.seconds // 60, "minute")):
-        if number:
-            return f"{number} {noun}{'' if number == 1 else 's'}"
-    return "less than a minute"

@@ -17,9 +17,8 @@ from ai.moment import Moment, Plan
 from ai.prompt import LONGEST_GIST, one_line
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Journal, last_events
-from ai.store.summaries import Summary, add_summary, read_summary
+from ai.store.summaries import LONGEST_STORY, Summary, add_summary, read_summary
 
-LONGEST_STORY = 500  # characters: its share of a prompt
 CONDENSED_TO = 250
 REPLY_CAP_TOKENS = 160
 CUT = "cut"
