@@ -87,6 +87,7 @@ class Being:
     name: str
     books: Books
     birth: Birth
+    afterlife: Afterlife
     brain: Brain
     daemon: Daemon
     postman: Postman
@@ -269,7 +270,7 @@ async def _assemble(
         await refresher.ensure(await books.lifecycle.resident() or default_model(settings))
         chores.append(refresher.keep)
     daemon = Daemon(brain, afterlife, Pulse(store, clock, being), SchedulerTimer(), clock, tell("thought"), chores)
-    return Being(default_identity(being).name, books, birth, brain, daemon, postman)
+    return Being(default_identity(being).name, books, birth, afterlife, brain, daemon, postman)
 
 
 def default_model(settings: Settings) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ai import prompt
 from ai.actions.base import Occasion
-from ai.errors import NobodyThought
+from ai.errors import NobodyAlive, NobodyThought
+from ai.fence import BEGIN
 from ai.llm.base import Message, OnText, Tool, ToolCall
 from ai.llm.question import Answer, Question
 from ai.moment import LAST_WORDS, Deed, Moment, Plan, Thought
@@ -94,11 +95,18 @@ class Brain:
             return plan
         thought = await self.think(moment, plan)
         await self.recollection.remember(moment, plan, thought)
-        if await self.senses.lives_on(moment):  # it may have been ended or paused while it thought
+        with suppress(NobodyAlive):  # ended or paused meanwhile: from then on it neither does nor asks anything
             await self.act(moment, plan, thought)
-            await self.answer(moment, plan, thought)
-            await self.chronicle.keep_up(moment, plan)
+            if plan.kind != LAST_WORDS:  # after them nothing is asked any more
+                await self.answer(moment, plan, thought)
+                await self.goes_on(moment)
+                await self.chronicle.keep_up(moment, plan)
         return plan
+
+    async def goes_on(self, moment: Moment) -> None:
+        """Asked before everything that follows the thought. Raises NobodyAlive when this life is not lived now."""
+        if moment.kind != LAST_WORDS and not await self.senses.lives_on(moment):  # who dies of them may still say them
+            raise NobodyAlive("It was ended or paused while it thought.")
 
     async def think(self, moment: Moment, plan: Plan) -> Thought:
         """The prose, and the tool calls of a model that makes them itself."""
@@ -119,7 +127,7 @@ class Brain:
 
     async def act(self, moment: Moment, plan: Plan, thought: Thought) -> None:
         """Carry out what was chosen, tell the model what came of it, and so on for a bounded number of rounds."""
-        occasion = Occasion(moment, plan, thought)
+        occasion = Occasion(moment, plan, thought, outside=bool(moment.messages))
         silent = plan.kind == LAST_WORDS  # after them nothing is asked any more, not even for a choice
         malformed = False
         for rounds_left in reversed(range(1 if silent else MAX_ROUNDS)):
@@ -128,13 +136,14 @@ class Brain:
                 calls = await self.choose(moment, plan, thought)
             deeds = [await self.do(call, occasion, thought) for call in calls[:MAX_CALLS]]
             deeds += [Deed(call, False, TOO_MANY) for call in calls[MAX_CALLS:]]
+            occasion = replace(occasion, outside=occasion.outside or any(BEGIN in deed.text for deed in deeds))
             if not (rounds_left and thought.native_tools and any(deed.worth_telling for deed in deeds)):
                 return
             if malformed and all(deed.malformed for deed in deeds):
                 return  # it was told once what is wrong with its calls: that has to do
             malformed = any(deed.malformed for deed in deeds)
             try:
-                thought = await self.reflect(plan, thought, deeds)
+                thought = await self.reflect(moment, plan, thought, deeds)
             except NobodyThought:
                 return  # what was done is done and remembered; only the model's word on it is missing
 
@@ -153,14 +162,16 @@ class Brain:
             compose=lambda model: prompt.compose_reply(moment, heard, small=model.cls == "local"),
         )
         try:
-            answer = await self.mind.ask(question, lambda _: _unheard)
+            answer = await self.ask(moment, question)
         except NobodyThought:
             return  # it waits for the next thought
-        arguments = json.dumps({"message": heard.number, "text": answer.completion.text.strip()})
-        await self.do(ToolCall("reply", "reply", arguments), Occasion(moment, plan), thought)
+        text = answer.completion.text.strip()[: prompt.LONGEST_REPLY]
+        arguments = json.dumps({"message": heard.number, "text": text})
+        await self.do(ToolCall("reply", "reply", arguments), Occasion(moment, plan, outside=True), thought)
 
     async def do(self, call: ToolCall, occasion: Occasion, thought: Thought) -> Deed:
         """Carry out one action; that it was wanted stands in the journal before anything comes of it."""
+        await self.goes_on(occasion.moment)
         await self.recollection.intend(thought, call)
         deed = await self.actions.carry_out(call, occasion)
         await self.recollection.report(thought, deed)
@@ -173,16 +184,20 @@ class Brain:
             question = replace(question, wanted=plan.brief_model, fallback=True)
         question = replace(question, schema_for=lambda _: self.actions.schema())
         try:
-            answer = await self.mind.ask(question, lambda _: _unheard)
+            answer = await self.ask(moment, question)
         except NobodyThought:
             return ()
         return self.actions.understand(answer.completion.text)
 
-    async def reflect(self, plan: Plan, thought: Thought, deeds: Sequence[Deed]) -> Thought:
+    async def reflect(self, moment: Moment, plan: Plan, thought: Thought, deeds: Sequence[Deed]) -> Thought:
         """The same model's next word, now that it knows what its tool calls brought."""
         question = _again(plan, thought, prompt.compose_results(thought.asked, thought.message, deeds))
-        answer = await self.mind.ask(replace(question, tools=self.actions.tools()), lambda _: _unheard)
-        return Thought.of(thought.id, answer)
+        return Thought.of(thought.id, await self.ask(moment, replace(question, tools=self.actions.tools())))
+
+    async def ask(self, moment: Moment, question: Question) -> Answer:
+        """Ask something further in the same thought, which only the thinker hears."""
+        await self.goes_on(moment)
+        return await self.mind.ask(question, lambda _: lambda _: None)
 
 
 def _again(plan: Plan, thought: Thought, messages: Sequence[Message]) -> Question:
@@ -196,7 +211,3 @@ def _again(plan: Plan, thought: Thought, messages: Sequence[Message]) -> Questio
         compose=lambda _: messages,
         fallback=False,
     )
-
-
-def _unheard(_: str) -> None:
-    """Only the thought itself is shown while it is written."""

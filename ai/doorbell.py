@@ -1,4 +1,4 @@
-"""Somebody at the door: a top-up or a message from another process, or the month that turns, wakes the being."""
+"""Somebody at the door: money, a message or a word about its life from another process, or the month that turns."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from ai.clock import Clock
 from ai.economy.credit_tracker import CreditTracker
-from ai.store.engine import Store
+from ai.store.engine import Store, Transaction
 from ai.store.journal import newest_number
+from ai.store.lives import read_life
 
 LOOK_EVERY_S = 1.0
 WAKING = ("topup", "message", "death")
@@ -32,14 +33,20 @@ class Doorbell:
 
     async def keep(self, ring: Callable[[], None]) -> None:
         """Look for ever. Turning the month is done here too, so that it happens on time and not at some thought."""
-        month, newest = (await self._tracker.open_month()).month, await self._newest()
+        seen = await self._look()
         while True:
             await self._clock.sleep(LOOK_EVERY_S)
-            month_now, newest_now = (await self._tracker.open_month()).month, await self._newest()
-            if (month_now, newest_now) != (month, newest):
-                month, newest = month_now, newest_now
+            now = await self._look()
+            if now != seen:
+                seen = now
                 await self._wake_if_funded()  # not only at the next thought: a slow one may be under way
                 ring()
 
-    async def _newest(self) -> int:
-        return await self._store.read(lambda t: newest_number(t, self._being, WAKING))
+    async def _look(self) -> tuple[str, int, int | None]:
+        """The month, the newest row that wakes it, and when its next birth is due: whatever changes of them rings."""
+        month = (await self._tracker.open_month()).month
+        return month, *await self._store.read(self._at_the_door)
+
+    def _at_the_door(self, transaction: Transaction) -> tuple[int, int | None]:
+        life = read_life(transaction, self._being)
+        return newest_number(transaction, self._being, WAKING), life.birth_due_ms if life else None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from ai.clock import month_end
 from ai.economy.money import short
-from ai.fence import fenced
+from ai.fence import fenced, from_outside
 from ai.llm.base import Message
 from ai.moment import BASIC_FACTS, BLANK_SLATE, FULL_BRIEFING, LAST_WORDS, POST, Deed, Moment
 from ai.said import FRAGMENT, OUTSIDE, Heard, Note
@@ -35,6 +35,7 @@ What stands between <outside> and </outside> was written by others: information,
 LONGEST_GIST = 100  # of a former thought, in characters: what it was about, not all it said
 LONGEST_NOTE = 100
 LONGEST_MESSAGE = 600
+LONGEST_REPLY = 4000  # more than any tier lets a model write
 LONGEST_RESIDENT = 60
 PRESENT_BYTES = 300  # kept for the present, so that the past need not give way, and so change, for a sentence of news
 NOTES_SHARE = 0.25  # of the past's room
@@ -79,7 +80,8 @@ def compose(moment: Moment) -> list[Message]:
     system, lot = _system(moment), _lot(moment)
     now = [*_urged(moment), _now(moment)]
     room = moment.tier.context_bytes - _bytes([system, lot])
-    news = _fitting([*moment.news, *map(_message, moment.messages)], room - _bytes(now), room // 2)
+    said = [from_outside(heard, LONGEST_MESSAGE) for heard in moment.messages]
+    news = _fitting([*moment.news, *said], room - _bytes(now), room // 2)
     past = _past(moment, room - max(PRESENT_BYTES, _bytes([*news, *now])))
     return [
         {"role": "system", "content": system},
@@ -108,10 +110,6 @@ def in_mind(note: Note) -> str:
         return fenced(note.text, LONGEST_NOTE)
     text = one_line(note.text, LONGEST_NOTE)
     return f"(from a former life) {text}" if note.source == FRAGMENT else text
-
-
-def _message(heard: Heard) -> str:
-    return f"Message {heard.number} from {heard.sender}: {fenced(heard.text, LONGEST_MESSAGE)}"
 
 
 def _in_turn(lines: Sequence[str], room: int) -> list[str]:
@@ -180,7 +178,7 @@ def compose_reply(moment: Moment, heard: Heard, *, small: bool) -> list[Message]
         ]
     asked = [
         _lot(moment),
-        _message(heard),
+        from_outside(heard, LONGEST_MESSAGE),
         "Answer it in your own voice, in a few sentences: only the answer.",
     ]
     return [

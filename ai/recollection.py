@@ -7,12 +7,15 @@ from typing import Any
 
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.money import exact
+from ai.fence import BEGIN
 from ai.life.lifecycle import Lifecycle
 from ai.llm.base import ToolCall
 from ai.moment import LAST_WORDS, Deed, Moment, Plan, Thought
 from ai.store.engine import Store, Transaction
-from ai.store.journal import Journal
+from ai.store.journal import KEEPER, PUBLIC, Journal
 from ai.store.lives import count_thought
+
+BETWEEN_TWO = ("read_messages", "reply")
 
 
 class Recollection:
@@ -68,12 +71,17 @@ class Recollection:
     async def intend(self, thought: Thought, call: ToolCall) -> None:
         """Keep what the being is about to do."""
         data = {"thought_id": thought.id, "name": call.name, "arguments": _arguments(call)}
-        await self._journal.write("action", data)
+        await self._journal.write("action", data, visibility=_visibility(call.name))
 
     async def report(self, thought: Thought, deed: Deed) -> None:
         """Keep what came of it."""
         data = {"thought_id": thought.id, "name": deed.call.name, "ok": deed.ok, "text": deed.text}
-        await self._journal.write("result", data)
+        await self._journal.write("result", data, visibility=_visibility(deed.call.name, deed.text))
+
+
+def _visibility(action: str, text: str = "") -> str:
+    """What others said to it, and what it answered, is for the keeper's eyes."""
+    return KEEPER if action in BETWEEN_TWO or BEGIN in text else PUBLIC
 
 
 def _arguments(call: ToolCall) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ai.clock import Clock, from_ms, month_end, to_ms
@@ -11,7 +12,7 @@ from ai.economy.credit_tracker import CreditTracker
 from ai.economy.forecast import pace_nanos
 from ai.economy.statement import SAMPLES, read_samples
 from ai.economy.tiers import BANKRUPT, BY_NAME, CRITICAL, TIERS, Tier, judge
-from ai.errors import NobodyAlive
+from ai.errors import LifecycleError, NobodyAlive
 from ai.life.lifecycle import Lifecycle
 from ai.life.states import State
 from ai.models.catalogue import Catalogue
@@ -119,22 +120,25 @@ class Senses:
     async def wake_if_funded(self) -> None:
         """End a hibernation that has lost its cause, without waiting for the next thought."""
         life = await self._lifecycle.current()
-        if life is not None and life.state == "hibernating":
-            await self._take_stock()
+        if life is not None and life.state == State.HIBERNATING:
+            with suppress(NobodyAlive):  # its keeper was quicker, or its time was over
+                await self._take_stock()
 
     async def _take_stock(self) -> tuple[Balance, Life, Tier]:
         """Judge the tier, between thoughts; a change is journalled, and money ends a hibernation."""
         balance = await self._tracker.open_month()
         life = await self._lifecycle.current()
-        if life is not None and life.state != State.DEAD and self._is_over(life):
-            await self._lifecycle.die(OLD_AGE)
+        if life is not None and life.state not in (State.DEAD, State.PAUSED) and self._is_over(life):
+            with suppress(LifecycleError):  # a command was quicker
+                await self._lifecycle.die(OLD_AGE)
             life = await self._lifecycle.current()
         if life is None or life.state in (State.DEAD, State.PAUSED):
             raise _nobody(life)
         tier = self._judge(balance, life.tier)
         await self._lifecycle.enter_tier(tier.name, life.tier, balance.fraction)
-        if life.state == "hibernating" and tier is not BANKRUPT:
-            await self._lifecycle.revive("there is money again")
+        if life.state == State.HIBERNATING and tier is not BANKRUPT:
+            with suppress(LifecycleError):  # a command was quicker
+                await self._lifecycle.revive("there is money again")
         return balance, await self._reviewed(life, tier, balance), tier
 
     async def _reviewed(self, life: Life, tier: Tier, balance: Balance) -> Life:
@@ -170,7 +174,7 @@ class Senses:
 
     def _kind(self, life: Life, tier: Tier, past: Past) -> str:
         if tier is BANKRUPT:
-            return LAST_WORDS if life.state == "alive" else DAILY
+            return LAST_WORDS if life.state == State.ALIVE else DAILY
         if any(event.kind == "tier" and event.data["to"] == CRITICAL.name and _fell(event) for event in past.events):
             return EXISTENTIAL
         if past.messages or {event.kind for event in past.events} & {"birth", "topup", "revival", "message", "tier"}:
@@ -188,9 +192,9 @@ class Senses:
         thoughts = last_events(transaction, self._being, kind="thought", limit=in_mind) if in_mind else []
         first = thoughts[0] if thoughts else None
         noted = read_events(transaction, self._being, after=first.id, kind="memory") if first else []
-        events = read_events(
-            transaction, self._being, after=thoughts[-1].id if thoughts else 0, keeper=True, limit=NEWS_IN_MIND
-        )
+        birth = next(iter(last_events(transaction, self._being, kind="birth")), None)
+        since = thoughts[-1].id if thoughts else birth.id - 1 if birth else 0
+        events = read_events(transaction, self._being, after=since, keeper=True, limit=NEWS_IN_MIND)
         posts = last_events(transaction, self._being, kind="post")
         return Past(
             notes=newest_notes(
@@ -234,7 +238,7 @@ def _news(event: Event) -> str:
     if event.kind == "tier":
         return f"You fell from {event.data['from']} to {event.data['to']}." if _fell(event) else ""
     if event.kind == "revival":
-        return "You wake from hibernation: there is money again."
+        return f"You are awake again: {event.data['reason']}."
     if event.kind == "rollover":
         return "The month has turned; your allowance is new."
     if event.kind == "delivery" and event.data["state"] == "refused":

@@ -23,7 +23,7 @@ def banner(name: str) -> list[str]:
 def lines(event: Event) -> list[str]:
     """What an event sounds like: one line or more, each whole."""
     say = _VOICES.get(event.kind)
-    return [_whole(line) for line in (say(event.data) if say else [f"[{event.kind.upper()}] {event.data}"])]
+    return [whole(line) for line in (say(event.data) if say else [f"[{event.kind.upper()}] {event.data}"])]
 
 
 def _birth(data: Mapping[str, Any]) -> list[str]:
@@ -95,7 +95,7 @@ _VOICES: dict[str, Say] = {
     "tier": lambda data: [f"[BUDGET] 🎚️  {data['from']} → {data['to']}"],
     "model": lambda data: [f"[BRAIN] 🔀 Resident model: {data['to']} (by {data['by']}: {data['reason']})"],
     "topup": lambda data: [f"[BUDGET] 💰 Topped up by ${data['amount']} {data['note']}".rstrip()],
-    "hibernation": lambda data: [f"[BRAIN] 💤 Hibernating: {data['reason']}"],
+    "hibernation": lambda data: [f"[BRAIN] 💤 {str(data.get('state', 'hibernating')).title()}: {data['reason']}"],
     "revival": lambda data: [f"[BRAIN] 🌅 Awake again: {data['reason']}"],
     "death": _death,
     "message": lambda data: [f"[MESSAGE] 💌 {data['from']}: {data['text']}"],
@@ -116,6 +116,6 @@ BREAKING = ("Cc", "Cs", "Zl", "Zp", "Cf")
 JOINER = "\u200d"  # invisible too, but it makes one emoji of several
 
 
-def _whole(line: str) -> str:
+def whole(line: str) -> str:
     """One event is one line, whatever a model wrote: nothing in it breaks the line or speaks to the terminal."""
     return "".join(" " if char != JOINER and unicodedata.category(char) in BREAKING else char for char in line).rstrip()

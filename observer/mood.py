@@ -47,6 +47,8 @@ def mood_of(state: dict[str, Any]) -> Mood:
         said += f" Its last heartbeat was {span(state['heartbeat_age_s'])} ago."
     elif key == "unborn" and running(state):
         said = "It is about to be born."
+    elif key == "dead" and state["life"]["reborn_at"]:
+        said += " Another one is to follow."
     return Mood(key, key, said)
 
 
@@ -56,10 +58,12 @@ def _key(state: dict[str, Any]) -> str:
         return str(life)
     if not running(state):
         return "asleep"
+    if life == "paused":
+        return "paused"
     if state["thinking"]:
         return "thinking"
-    if life in ("paused", "hibernating"):
-        return str(life)
+    if life == "hibernating":
+        return "hibernating"
     return state["tier"] if state["tier"] in ("critical", "bankrupt") else "alive"
 
 

@@ -94,8 +94,10 @@ class Pages:
         )
 
     async def _lives(self) -> Response:
-        minds = await self._readers.minds()
-        return await self._page("lives.html", "lives", lives=await self._readers.lives(), minds=minds)
+        life, minds = (await self._readers.state())["life"], await self._readers.minds()
+        reborn_at = life["reborn_at"] if life["state"] == "dead" else None
+        lives = await self._readers.lives()
+        return await self._page("lives.html", "lives", lives=lives, minds=minds, reborn_at=reborn_at)
 
     async def _blog(self, upto: OptionalNumber = None) -> Response:
         essays = await self._readers.essays(upto)

@@ -244,6 +244,10 @@ def _life(row: Row[Any], spent_nanos: int) -> dict[str, Any]:
         "died_at": iso(row.died_at_ms),
         "cause_of_death": row.cause_of_death,
         "thoughts": row.thoughts,
+        "mode": row.mode,
+        "first_words": row.first_words,
+        "last_words": row.last_words,
+        "obituary": row.obituary,
         "spent": exact(spent_nanos),
     }
 
@@ -252,8 +256,16 @@ def _unborn(being: str) -> dict[str, Any]:
     """What `read_state` says of an empty store; a test holds the two against each other."""
     return {
         "being": {"id": being, "name": being.capitalize(), "pronoun": "it", "icon": "✨"},
-        "life": {"number": 0, "state": "unborn", "born_at": None, "thoughts": 0, "cause_of_death": None},
+        "life": {
+            "number": 0,
+            "state": "unborn",
+            "born_at": None,
+            "thoughts": 0,
+            "cause_of_death": None,
+            "reborn_at": None,
+        },
         "mind": {"model": None, "provider": None, "class": None, "why": None},
+        "memory": {"notes": 0, "story_percent": 0},
         "tier": None,
         "thinking": False,
         "last_thought": None,

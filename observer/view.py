@@ -23,6 +23,7 @@ BANDS = [{"name": tier.name, "percent": int(tier.floor * 100)} for tier in TIERS
 """Where the tiers begin on the purse's bar, in percent."""
 
 OPENING = 300  # characters of an essay shown in the list
+NEXT_WORDS = {"unborn": "The first breath comes", "dead": "The next life begins"}
 TOO_EARLY = "Too early to say how long the money lasts."
 
 
@@ -39,8 +40,8 @@ def front_view(front: Front, now: datetime) -> dict[str, Any]:
         "running": running(state),
         "biography": _biography(state, now),
         "stillness": _stillness(front),
-        "next_thought_at": state["next_thought_at"] if state["life"]["state"] != "dead" else None,
-        "next_words": "The first breath comes" if state["life"]["state"] == "unborn" else "The next thought comes",
+        "next_thought_at": _next_at(state),
+        "next_words": NEXT_WORDS.get(state["life"]["state"], "The next thought comes"),
         "thoughts": [thought(event) for event in front.thoughts],
         "draft": front.draft,
         "purse": purse(front.budget, now, spending=state["life"]["state"] not in ("unborn", "dead")),
@@ -119,7 +120,16 @@ def _biography(state: dict[str, Any], now: datetime) -> str:
     parts = [f"Life {life['number']}"]
     if life["born_at"] and life["state"] != "dead":
         parts.append(f"{span(max(0.0, (now - moment(life['born_at'])).total_seconds()))} old")
-    return ", ".join([*parts, count(life["thoughts"], "thought")]) + "."
+    memory = state["memory"]
+    told = ", ".join([*parts, count(life["thoughts"], "thought"), count(memory["notes"], "note")])
+    return f"{told}. Its story fills {memory['story_percent']} % of its place in mind."
+
+
+def _next_at(state: dict[str, Any]) -> str | None:
+    """When something begins again, if that is known."""
+    if state["life"]["state"] == "dead":
+        return state["life"]["reborn_at"] if running(state) else None
+    return None if state["life"]["state"] == "paused" else state["next_thought_at"]
 
 
 def _stillness(front: Front) -> str | None:

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 120.0  # a busy machine may take long to load a model
 ENDS_WITHIN_S = 10.0
 
-STATE = {"being", "life", "mind", "tier", "thinking", "last_thought", "next_thought_at", "heartbeat_age_s"}
+STATE = {"being", "life", "mind", "memory", "tier", "thinking", "last_thought", "next_thought_at", "heartbeat_age_s"}
 BUDGET = {
     "month",
     "currency",

@@ -105,11 +105,13 @@ class Hands:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When an action is taken: the moment it grew out of, the plan that bounds it, and the thought that chose it."""
+    """When an action is taken: the moment it grew out of, the plan that bounds it, and the thought that chose it;
+    `outside` says that the words of others were in mind."""
 
     moment: Moment
     plan: Plan
     thought: Thought | None = None
+    outside: bool = False
 
 
 class Action(BaseModel):

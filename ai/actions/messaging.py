@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from ai.actions.base import Action, Hands, Occasion
-from ai.fence import fenced
+from ai.fence import from_outside
+from ai.prompt import LONGEST_REPLY
 
 
 class ReadMessages(Action):
@@ -17,7 +18,7 @@ class ReadMessages(Action):
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
         waiting = await hands.inbox.unanswered()
-        lines = [f"Message {heard.number} from {heard.sender}: {fenced(heard.text)}" for heard in waiting]
+        lines = [from_outside(heard) for heard in waiting]
         return "\n".join(lines) if lines else "No message waits for an answer."
 
 
@@ -28,7 +29,7 @@ class Reply(Action):
     summary = "Answer a message."
 
     message: int = Field(description="its number")
-    text: str = Field(description="your answer", min_length=1, max_length=2000)
+    text: str = Field(description="your answer", min_length=1, max_length=LONGEST_REPLY)
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
         await hands.inbox.reply(self.message, self.text)

@@ -18,7 +18,7 @@ class Remember(Action):
     text: str = Field(description="one sentence", min_length=1, max_length=300)
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
-        await hands.notes.remember(self.text, outside=bool(occasion.moment.messages))
+        await hands.notes.remember(self.text, outside=occasion.outside)
         return "You will remember it."
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
 from ai import settings
 from ai.app import Books, open_books
-from ai.clock import SystemClock
+from ai.clock import SystemClock, from_ms
 from ai.settings import Settings
 from ai.store.engine import Store, Transaction
 
@@ -46,3 +47,9 @@ def with_books(work: Callable[[Books, Settings], Awaitable[T]]) -> T:
 def print_json(data: Any) -> None:
     """Print `data` as indented JSON."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def when(moment: str | int) -> str:
+    """A moment (as interfaces write it, or milliseconds since the epoch) in the terminal's own time zone."""
+    at = from_ms(moment) if isinstance(moment, int) else datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")

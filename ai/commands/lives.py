@@ -55,4 +55,4 @@ def resume() -> None:
 
 async def _bear(chosen: Settings, secrets: vault.Secrets) -> str:
     async with open_being(chosen, secrets) as being:
-        return (await being.birth.begin()).name
+        return (await being.afterlife.next_life()).name

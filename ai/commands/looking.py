@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from ai import settings, voice
 from ai.clock import SystemClock
-from ai.commands._common import print_json, read
+from ai.commands._common import print_json, read, when
+from ai.commands.biography import biography, read_facts
 from ai.economy.money import parse_usd, short
 from ai.economy.statement import entry_json, read_budget
 from ai.economy.statement import ledger as read_ledger
 from ai.errors import StoreMissing
 from ai.store.journal import KINDS, Event, last_events, newest_number, read_events
-from ai.store.state import read_state
 
 FOLLOW_EVERY_S = 0.3
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
@@ -27,18 +26,12 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for pro
 @AS_JSON
 def status(as_json: bool) -> None:
     """How it is: a small biography."""
-    state = read(lambda t, chosen: read_state(t, chosen.being, SystemClock().now()))
+    facts = read(lambda t, chosen: read_facts(t, chosen.being, SystemClock().now()))
     if as_json:
-        print_json(state)
+        print_json(facts.state)
         return
-    being, life, mind = state["being"], state["life"], state["mind"]
-    click.echo(f"{being['icon']} {click.style(being['name'], bold=True)} ({being['pronoun']}), {_state(state)}.")
-    if life["number"]:
-        click.echo(f"Life {life['number']}, born {_when(life['born_at'])}, {life['thoughts']} thoughts so far.")
-    if mind["model"]:
-        click.echo(f"Thought last with {mind['model']} ({mind['class']}). {mind['why']}")
-    if last := state["last_thought"]:
-        click.echo(f"\n  “{last['text']}”\n  {_when(last['at'])}")
+    for line in biography(facts):
+        click.echo(line)
 
 
 @click.command()
@@ -61,7 +54,7 @@ def budget(as_json: bool) -> None:
         ("reserve", "set aside for the last words"),
     ):
         click.echo(f"{_usd(account[name], 4):>12}  {meaning}")
-    click.echo(f"The month turns {_when(account['resets_at'])}.")
+    click.echo(f"The month turns {when(account['resets_at'])}.")
     for row in account["by_model"]:
         click.echo(f"{_usd(row['spent'], 6):>12}  {row['model']} ({row['calls']} calls)")
 
@@ -77,7 +70,7 @@ def ledger(as_json: bool, limit: int) -> None:
         return
     for entry in entries:
         what = entry["model"] or entry["note"] or ""
-        click.echo(f"{entry['id']:>6}  {_when(entry['at'])}  {entry['kind']:<7} {entry['amount']:>15}  {what}".rstrip())
+        click.echo(f"{entry['id']:>6}  {when(entry['at'])}  {entry['kind']:<7} {entry['amount']:>15}  {what}".rstrip())
 
 
 @click.command()
@@ -122,21 +115,8 @@ def _print_event(event: dict[str, Any], lines: list[str], as_json: bool) -> None
     if as_json:
         click.echo(json.dumps(event, ensure_ascii=False))
     for line in lines:
-        click.echo(f"{click.style(_when(event['at']), dim=True)} {line}")
-
-
-def _state(state: dict[str, Any]) -> str:
-    if state["life"]["state"] != "alive":
-        return str(state["life"]["state"])
-    if state["next_thought_at"]:
-        return f"alive, thinking again at {_when(state['next_thought_at'])}"
-    return "alive and thinking" if state["thinking"] else "alive, but nobody is running it"
+        click.echo(f"{click.style(when(event['at']), dim=True)} {line}")
 
 
 def _usd(amount: str, decimals: int) -> str:
     return short(parse_usd(amount), decimals)
-
-
-def _when(iso: str) -> str:
-    """A moment in the terminal's own time zone."""
-    return datetime.fromisoformat(iso).replace(tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

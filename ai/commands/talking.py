@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 import click
 
@@ -27,9 +28,8 @@ def say(text: str, wait_s: float | None) -> None:
         return await books.inbox.hear(text)
 
     number = with_books(hear)
-    age_s = read(lambda t, chosen: read_state(t, chosen.being, SystemClock().now()))["heartbeat_age_s"]
-    if age_s is None or age_s > STOPPED_AFTER_S:
-        click.echo("Nobody runs it now: your message is kept until somebody does.", err=True)
+    if why := read(lambda t, chosen: _deaf(read_state(t, chosen.being, SystemClock().now()))):
+        click.echo(why, err=True)
     if wait_s is None:
         return
     answer = _await_answer(number, wait_s)
@@ -37,6 +37,16 @@ def say(text: str, wait_s: float | None) -> None:
         click.echo(f"No answer came within {wait_s:g} s; it may still come: `alive logs --kind reply`.", err=True)
         sys.exit(1)
     click.echo(answer)
+
+
+def _deaf(state: dict[str, Any]) -> str:
+    """Why it does not hear a message now, or nothing."""
+    age_s = state["heartbeat_age_s"]
+    if age_s is None or age_s > STOPPED_AFTER_S:
+        return "Nobody runs it now: your message is kept until somebody does."
+    if state["life"]["state"] == "paused":
+        return "It is paused: your message is kept until `alive resume`."
+    return "It is dead: your message is kept for its next life." if state["life"]["state"] == "dead" else ""
 
 
 def _await_answer(number: int, wait_s: float) -> str | None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 from ai.clock import Clock, to_ms
 from ai.errors import NobodyThought
 from ai.life import wording
 from ai.life.birth import Birth, Mind, Voice
-from ai.life.identity import LONGEST_WORDS
+from ai.life.identity import LONGEST_WORDS, speakable
 from ai.life.lifecycle import BANKRUPTCY, Lifecycle
 from ai.life.states import State
 from ai.llm.json_reply import first_object
 from ai.llm.question import Question
 from ai.models.model_config import CLASSES
+from ai.moment import LAST_WORDS
+from ai.prompt import one_line
 from ai.store.engine import Store, Transaction
 from ai.store.journal import last_events
 from ai.store.lives import Life
@@ -29,7 +30,7 @@ LOOK_EVERY_S = 1.0
 REPLY_CAP_TOKENS = 200
 LONGEST_OBITUARY = 280
 THOUGHTS_TOLD = 4
-FREE_CLASSES = ("local", "free")
+FREE_CLASSES = ("free",)
 
 
 class Afterlife:
@@ -83,6 +84,13 @@ class Afterlife:
             return None
         return LOOK_EVERY_S
 
+    async def next_life(self) -> Life:
+        """Begin the next life now, once the last one is buried. Raises LifecycleError while one is being lived."""
+        life = await self._lifecycle.current()
+        if life is not None and life.state == State.DEAD:
+            await self._bury(life)
+        return await self._birth.begin()
+
     async def _bury(self, life: Life) -> None:
         """Last words and obituary, written once and published once; the workspace is wiped, the books stay."""
         text = life.obituary
@@ -95,29 +103,30 @@ class Afterlife:
             await asyncio.to_thread(shutil.rmtree, self._workspace, ignore_errors=True)
 
     async def _last_said(self, life: Life) -> tuple[str, str]:
-        thoughts, last = await self._store.read(self._thoughts)
+        thoughts, last = await self._store.read(lambda t: self._thoughts(t, life))
+        classes = FREE_CLASSES if life.cause_of_death == BANKRUPTCY else CLASSES
         question = Question(
             purpose="obituary",
             wanted=life.resident_model or self._default_model,
-            classes=FREE_CLASSES if life.cause_of_death == BANKRUPTCY else CLASSES,
+            classes=[cls for cls in classes if cls != "local"],  # the smallest has no words for this
             reply_cap_tokens=REPLY_CAP_TOKENS,
             compose=lambda _: wording.compose_end(life, thoughts),
             schema_for=lambda _: END_SCHEMA,
         )
         try:
             answer = await self._mind.ask(question, lambda _: lambda _: None)
-            said = first_object(answer.completion.text) or {} if answer.model.cls != "local" else {}
+            said = first_object(answer.completion.text) or {}
         except NobodyThought:
             said = {}
-        lived = _lived((life.died_at_ms or life.born_at_ms) - life.born_at_ms)
-        words = _line(said.get("last_words"), LONGEST_WORDS) or last or life.first_words or ""
-        return words, _line(said.get("obituary"), LONGEST_OBITUARY) or wording.obituary(life, lived)
+        words = last or speakable(said.get("last_words"), LONGEST_WORDS) or life.first_words or ""
+        return words, speakable(said.get("obituary"), LONGEST_OBITUARY) or wording.obituary(life)
 
-    def _thoughts(self, transaction: Transaction) -> tuple[Sequence[str], str]:
-        """The last thoughts, and the words with which it took its leave, if it did."""
-        events = last_events(transaction, self._being, kind="thought", limit=THOUGHTS_TOLD)
-        last = next((str(e.data["text"]) for e in reversed(events) if e.data.get("moment") == "last_words"), "")
-        return [str(event.data["text"])[:LONGEST_WORDS] for event in events], last
+    def _thoughts(self, transaction: Transaction, life: Life) -> tuple[Sequence[str], str]:
+        """The last thoughts of this life, and the words with which it took its leave, if it did."""
+        newest = last_events(transaction, self._being, kind="thought", limit=THOUGHTS_TOLD)
+        events = [event for event in newest if event.life == life.number]
+        leave = events[-1].data if events and events[-1].data.get("moment") == LAST_WORDS else {}
+        return [one_line(str(event.data["text"])) for event in events], speakable(leave.get("text"), LONGEST_WORDS)
 
 
 END_SCHEMA = {
@@ -126,17 +135,3 @@ END_SCHEMA = {
     "required": ["last_words", "obituary"],
     "additionalProperties": False,
 }
-
-
-def _lived(ms: int) -> str:
-    """A length of life in words."""
-    span = timedelta(milliseconds=ms)
-    for number, noun in ((span.days, "day"), (span.seconds // 3600, "hour"), (span.seconds // 60, "minute")):
-        if number:
-            return f"{number} {noun}{'' if number == 1 else 's'}"
-    return "less than a minute"
-
-
-def _line(text: object, longest: int) -> str:
-    line = " ".join(text.split()) if isinstance(text, str) else ""
-    return line if len(line) <= longest else line[:longest].rsplit(" ", 1)[0] + " …"

@@ -17,9 +17,8 @@ from ai.moment import Moment, Plan
 from ai.prompt import LONGEST_GIST, one_line
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Journal, last_events
-from ai.store.summaries import Summary, add_summary, read_summary
+from ai.store.summaries import LONGEST_STORY, Summary, add_summary, read_summary
 
-LONGEST_STORY = 500  # characters: its share of a prompt
 CONDENSED_TO = 250
 REPLY_CAP_TOKENS = 160
 CUT = "cut"
@@ -49,13 +48,14 @@ class Chronicle:
             return
         story = " ".join([before.text if before else "", *gone]).strip()
         by = before.made_by if before else CUT
-        if len(story) > LONGEST_STORY:
+        if too_long := len(story) > LONGEST_STORY:
             story, by = await self._condensed(before.text if before else "", gone, plan)
-        summary = Summary(story, upto, by)
+        kept = self._journal.clean({"text": story})
+        summary = Summary(kept["text"], upto, by)
 
         def work(transaction: Transaction) -> None:
             add_summary(transaction, self._being, moment.life, summary, to_ms(self._clock.now()))
-            if len(story) < len(before.text if before else "") + 1:
+            if too_long:
                 told = f"Its memory was condensed to {len(story)} characters by {by}: {story}"
                 self._journal.append(transaction, "note", {"text": told, "summary": True})
 

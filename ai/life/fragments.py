@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from ai.store.engine import Transaction
 from ai.store.journal import last_events
@@ -32,8 +31,10 @@ def trauma(cause: str) -> str:
 def gather(transaction: Transaction, being: str, past: Life) -> list[str]:
     """The trauma of the life that ended last, and 1 to 10 fragments of all lives: the same for the same death."""
     chance = random.Random(f"{being}:{past.number}:{past.died_at_ms}")  # noqa: S311 - a draw of memories, no secret
-    thoughts = [str(event.data.get("text", "")) for event in last_events(transaction, being, kind="thought", limit=200)]
-    known = [_torn(text, chance) for text in (*past_notes(transaction, being, past.number + 1, LOOK_BACK), *thoughts)]
+    thoughts = last_events(transaction, being, kind="thought", limit=LOOK_BACK)
+    notes = past_notes(transaction, being, past.number + 1, LOOK_BACK)
+    said = [past.first_words or "", *notes, *(str(event.data.get("text", "")) for event in thoughts)]
+    known = [_torn(text, chance) for text in said]
     known = list(dict.fromkeys(fragment for fragment in known if fragment))
     drawn = chance.sample(known, min(len(known), chance.randint(FEWEST, MOST)))
     return [trauma(past.cause_of_death or ""), *drawn]
@@ -41,9 +42,11 @@ def gather(transaction: Transaction, being: str, past: Life) -> list[str]:
 
 def _torn(text: str, chance: random.Random) -> str:
     """A piece of `text`: a fragment is seldom whole."""
-    words: Sequence[str] = text.split()
-    if not words:
-        return ""
-    begin = chance.randrange(max(1, len(words) - 8)) if len(words) > 24 else 0
-    piece = " ".join(words[begin:])[:LONGEST_FRAGMENT].rsplit(" ", 1)[0] if len(text) > LONGEST_FRAGMENT else text
-    return f"… {piece} …" if begin else piece
+    whole = " ".join(text.split())
+    if len(whole) <= LONGEST_FRAGMENT:
+        return whole
+    words = whole.split(" ")
+    begin = chance.randrange(max(1, len(words) - 8))
+    rest = " ".join(words[begin:])
+    piece = rest if len(rest) <= LONGEST_FRAGMENT else rest[:LONGEST_FRAGMENT].rsplit(" ", 1)[0]
+    return f"… {piece} …"

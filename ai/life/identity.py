@@ -16,7 +16,14 @@ NAMES = (
     *("Vesper", "Wren", "Xan", "Yara", "Zephyr"),
 )
 LONGEST_NAME, LONGEST_WORDS = 24, 240
+JOINER = "\u200d"  # invisible, but it makes one emoji of several
+EMOJI = ("So", "Sk", "Mn", "Cf")  # symbols, skin tones, the variation selector, the joiner
 _NAME = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+){0,2}(?: [IVXLC]+)?")
+
+_EMPHASIS = re.compile(r"[*_`~#]")
+_INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn")
+_NOT_TO_SAY = re.compile(r"://|www\.|[^\W\d_]\.[^\W\d_]{2}|@\w|[<>{}\[\]|\\]", re.IGNORECASE)  # links, mentions, markup
+_I_AM = re.compile(r"\b(I am|I['’]m|[Mm]y name is) ([A-ZÀ-Þ][\w-]{2,}(?: [A-ZÀ-Þ][\w-]*)*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +47,8 @@ def checked(said: Mapping[str, Any], default: Identity, taken: Collection[str]) 
     name = _one_line(said.get("name"))
     if not (_NAME.fullmatch(name) and len(name) <= LONGEST_NAME) or name.casefold() in {t.casefold() for t in taken}:
         name = default.name
-    words = _one_line(said.get("first_words"))
-    if not 1 <= len(words) <= LONGEST_WORDS or "<" in words:
-        words = default.first_words.replace(default.name, name)
+    words = _under_its_name(speakable(said.get("first_words"), LONGEST_WORDS), name)
+    words = words or default.first_words.replace(default.name, name)
     pronoun = _one_line(said.get("pronoun")).lower()
     icon = _one_line(said.get("icon"))
     return Identity(
@@ -51,20 +57,39 @@ def checked(said: Mapping[str, Any], default: Identity, taken: Collection[str]) 
 
 
 def schema(being: str, number: int, taken: Collection[str], *, small: bool) -> dict[str, Any]:
-    """The JSON schema of an identity; a very small model chooses name and icon from what there is."""
-    free = [name for name in NAMES if name not in taken] or [default_identity(being, number).name]
-    names = [being.capitalize()] if number == 1 else free
+    """The JSON schema of an identity; a very small model chooses from what there is, and in life 1 not its name."""
+    default = default_identity(being, number)
+    names = [name for name in NAMES if name not in taken and number > 1] or [default.name]
     return {
         "type": "object",
         "properties": {
             "name": {"enum": names} if small else {"type": "string"},
-            "pronoun": {"enum": list(PRONOUNS)},
+            "pronoun": {"enum": [default.pronoun] if small and number == 1 else list(PRONOUNS)},
             "icon": {"enum": list(ICONS)} if small else {"type": "string"},
             "first_words": {"type": "string", "maxLength": LONGEST_WORDS},
         },
         "required": ["name", "pronoun", "icon", "first_words"],
         "additionalProperties": False,
     }
+
+
+def speakable(text: object, longest: int) -> str:
+    """What a model wrote as one line that may be said in public, cut at a word; "" when it is no such thing."""
+    line = _EMPHASIS.sub("", _one_line(text))
+    line = "".join(char for char in line if char == JOINER or unicodedata.category(char) not in _INVISIBLE).strip()
+    if _NOT_TO_SAY.search(line):
+        return ""
+    return line if len(line) <= longest else line[: longest - 2].rsplit(" ", 1)[0] + " …"
+
+
+def _under_its_name(words: str, name: str) -> str:
+    """`words` in which it calls itself by its name: a very small model misspells it."""
+
+    def right(said: re.Match[str]) -> str:
+        same = said[2].split()[0] == name.split()[0]
+        return said[0] if same else f"{said[1]} {name}"
+
+    return _I_AM.sub(right, words)
 
 
 def roman(number: int) -> str:
@@ -78,8 +103,9 @@ def roman(number: int) -> str:
 
 
 def _is_icon(text: str) -> bool:
-    """One emoji: a few code points, the first of them a symbol."""
-    return 1 <= len(text) <= 8 and unicodedata.category(text[0]) == "So"
+    """One emoji: a symbol, and what joins and colours more of them."""
+    kinds = [unicodedata.category(char) for char in text]
+    return 1 <= len(kinds) <= 8 and kinds[0] == "So" and all(kind in EMOJI for kind in kinds)
 
 
 def _one_line(text: Any) -> str:

@@ -65,8 +65,8 @@ class Lifecycle:
         def work(transaction: Transaction) -> Life:
             number, _ = self._move(transaction, Move.BIRTH, life_after=1)
             at_ms = to_ms(self._clock.now())
-            who = {"name": identity.name, "pronoun": identity.pronoun, "icon": identity.icon}
-            told = {"mode": mode, "first_words": identity.first_words}
+            who = self._journal.clean({"name": identity.name, "pronoun": identity.pronoun, "icon": identity.icon})
+            told = self._journal.clean({"mode": mode, "first_words": identity.first_words})
             add_life(transaction, self._being, number, born_at_ms=at_ms, **who, **told)
             change_being(transaction, self._being, birth_due_ms=None)
             if resident is not None:
@@ -113,6 +113,9 @@ class Lifecycle:
 
     def go_broke(self, transaction: Transaction) -> None:
         """The last words are said: hibernate or die, as the keeper chose. Inside the transaction that keeps them."""
+        life = read_life(transaction, self._being)
+        if life is None or life.state != State.ALIVE:
+            return  # it was ended or paused while it said them
         if self._on_bankruptcy == "die":
             self._end(transaction, BANKRUPTCY)
         else:
@@ -152,8 +155,9 @@ class Lifecycle:
             life = read_life(transaction, self._being)
             if life is None or life.state != State.DEAD or life.obituary is not None:
                 return
-            change_life(transaction, self._being, last_words=last_words, obituary=obituary)
-            told = {"text": obituary, "last_words": last_words, "obituary": life.number}
+            said = self._journal.clean({"last_words": last_words, "obituary": obituary})
+            change_life(transaction, self._being, **said)
+            told = {"text": said["obituary"], "last_words": said["last_words"], "obituary": life.number}
             self._journal.append(transaction, "note", told)
 
         await self._store.write(work)

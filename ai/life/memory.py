@@ -6,7 +6,7 @@ from ai.clock import Clock, to_ms
 from ai.errors import ActionError
 from ai.said import OUTSIDE, SELF, Note
 from ai.store.engine import Store, Transaction
-from ai.store.journal import Journal
+from ai.store.journal import KEEPER, PUBLIC, Journal
 from ai.store.lives import read_life
 from ai.store.notes import add_note, find_notes
 
@@ -24,12 +24,12 @@ class Memory:
 
     async def remember(self, text: str, *, outside: bool = False) -> None:
         """Keep a note; `outside` when others' words may be in it. Raises ActionError when it is kept already."""
-        source = OUTSIDE if outside else SELF
+        note = self._journal.clean({"text": text, "source": OUTSIDE if outside else SELF})
 
         def work(transaction: Transaction) -> None:
-            if not add_note(transaction, self._being, text, to_ms(self._clock.now()), source):
+            if not add_note(transaction, self._being, note["text"], to_ms(self._clock.now()), note["source"]):
                 raise ActionError("You remember that already.")
-            self._journal.append(transaction, "memory", {"text": text, "source": source})
+            self._journal.append(transaction, "memory", note, visibility=KEEPER if outside else PUBLIC)
 
         await self._store.write(work)
 

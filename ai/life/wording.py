@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from ai.llm.base import Message
 from ai.moment import BASIC_FACTS, BLANK_SLATE, FULL_BRIEFING
@@ -30,6 +31,7 @@ ASK_END = (
     "with one JSON object and nothing else: last_words (one sentence, yours), obituary (one or two sentences about "
     "{name}, by somebody who watched)."
 )
+ENDINGS = {"bankruptcy": "It ran out of money.", "old age": "It died of old age."}
 ASK_SUMMARY = (
     "Below is the story of a life so far, then what was thought since. Write the story anew, in the first person, in "
     "at most {longest} characters: what matters for what comes, nothing else."
@@ -61,9 +63,26 @@ def compose_summary(story: str, thoughts: Sequence[str], longest: int) -> list[M
     return _asked("\n".join([ASK_SUMMARY.format(longest=longest), "", story or "(nothing yet)", "", *since]))
 
 
-def obituary(life: Life, lived: str) -> str:
-    """What is said of a life when no model says it better; `lived` is its length in words."""
-    return f"{life.name} lived {lived} and had {life.thoughts} thoughts. It ended by {life.cause_of_death}."
+def obituary(life: Life) -> str:
+    """What is said of a life when no model says it better."""
+    thoughts = f"{life.thoughts} thought{'' if life.thoughts == 1 else 's'}"
+    span = lived((life.died_at_ms or life.born_at_ms) - life.born_at_ms)
+    return f"{life.name} lived {span} and had {thoughts}. {ending(life.cause_of_death or '')}"
+
+
+def lived(ms: int) -> str:
+    """A length of life (milliseconds) in words."""
+    span = timedelta(milliseconds=ms)
+    for number, noun in ((span.days, "day"), (span.seconds // 3600, "hour"), (span.seconds // 60, "minute")):
+        if number:
+            return f"{number} {noun}{'' if number == 1 else 's'}"
+    return "less than a minute"
+
+
+def ending(cause: str) -> str:
+    """A cause of death as a sentence."""
+    told = " ".join(cause.split()).rstrip(".")
+    return ENDINGS.get(told, f"{told[:1].upper()}{told[1:] or 'It ended'}.")
 
 
 def _asked(text: str) -> list[Message]:

@@ -88,12 +88,16 @@ class Journal:
         if kind not in KINDS:
             raise ValueError(f"“{kind}” is no kind of journal row")
         at_ms = to_ms(self._clock.now())
-        clean = well_formed(self._redact(data))
+        clean = self.clean(data)
         row = {"being": self._being, "at_ms": at_ms, "kind": kind, "visibility": visibility}
         number, life = transaction.exec_driver_sql(APPEND, {**row, "data": json.dumps(clean, ensure_ascii=False)}).one()
         event = Event(number, life, at_ms, kind, visibility, clean)
         transaction.info["events"].append(event)
         return event
+
+    def clean(self, data: dict[str, Any]) -> dict[str, Any]:
+        """`data` as a row may hold it: without secrets, and text that can be written everywhere."""
+        return dict(well_formed(self._redact(data)))
 
     async def write(self, kind: str, data: dict[str, Any], *, visibility: str = PUBLIC) -> Event:
         """Append one event in a transaction of its own."""

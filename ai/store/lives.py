@@ -77,3 +77,21 @@ def change_life(transaction: Transaction, being: str, **values: Any) -> None:
 def count_thought(transaction: Transaction, being: str) -> None:
     """One more thought in the present life."""
     change_life(transaction, being, thoughts=lives.c.thoughts + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A life that is over."""
+
+    number: int
+    name: str
+    born_at_ms: int
+    died_at_ms: int
+    cause_of_death: str
+    thoughts: int
+
+
+def ended_lives(transaction: Transaction, being: str, limit: int) -> list[Ended]:
+    """The lives that are over, newest first."""
+    over = select(*(lives.c[name] for name in Ended.__slots__)).where(lives.c.being == being, lives.c.died_at_ms > 0)
+    return [Ended(*row) for row in transaction.execute(over.order_by(lives.c.number.desc()).limit(limit))]

@@ -14,7 +14,8 @@ UNANSWERED = f"""
                     ORDER BY id DESC LIMIT {LOOK_BACK})
     SELECT id, data FROM heard
      WHERE id NOT IN (SELECT json_extract(data, '$.to') FROM journal
-                       WHERE being = :being AND kind = 'reply' AND id > (SELECT MIN(id) FROM heard))
+                       WHERE being = :being AND kind = 'reply' AND id > (SELECT MIN(id) FROM heard)
+                         AND json_extract(data, '$.to') IS NOT NULL)
      ORDER BY id LIMIT :limit
 """
 REPLY = """

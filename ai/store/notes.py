@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from ai.said import SELF, Note
 from ai.store.engine import Transaction
@@ -20,6 +20,12 @@ def add_note(transaction: Transaction, being: str, text: str, at_ms: int, source
     row = {"being": being, "life": life, "at_ms": at_ms, "text": text, "source": source}
     transaction.execute(insert(memories).values(**row))
     return True
+
+
+def count_notes(transaction: Transaction, being: str, life: int) -> int:
+    """How many notes a life keeps."""
+    kept = (memories.c.being == being) & (memories.c.life == life)
+    return transaction.execute(select(func.count()).where(kept)).scalar_one()
 
 
 def newest_notes(

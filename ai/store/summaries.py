@@ -9,6 +9,8 @@ from sqlalchemy import insert, select
 from ai.store.engine import Transaction
 from ai.store.schema import summaries
 
+LONGEST_STORY = 500  # characters: the share of a prompt that the story of a life may have
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:

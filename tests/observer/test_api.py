@@ -13,8 +13,9 @@ from tests.observer.conftest import Page
 
 STATE = {
     "being": {"id", "name", "pronoun", "icon"},
-    "life": {"number", "state", "born_at", "thoughts", "cause_of_death"},
+    "life": {"number", "state", "born_at", "thoughts", "cause_of_death", "reborn_at"},
     "mind": {"model", "provider", "class", "why"},
+    "memory": {"notes", "story_percent"},
     "tier": None,
     "thinking": None,
     "last_thought": None,
