@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from ai.actions.base import Occasion
 from ai.errors import NobodyAlive, NobodyThought
 from ai.fence import BEGIN
 from ai.llm.base import Message, OnText, Tool, ToolCall
-from ai.llm.question import Answer, Question
+from ai.llm.question import Answer, Mind, Question, unheard
 from ai.moment import LAST_WORDS, Deed, Moment, Plan, Thought
 from ai.said import Heard
 
@@ -32,10 +32,6 @@ class Senses(Protocol):
 
 class Governor(Protocol):
     def plan(self, moment: Moment) -> Plan: ...
-
-
-class Mind(Protocol):
-    async def ask(self, question: Question, on_attempt: Callable[[int], OnText]) -> Answer: ...
 
 
 class Actions(Protocol):
@@ -197,7 +193,7 @@ class Brain:
     async def ask(self, moment: Moment, question: Question) -> Answer:
         """Ask something further in the same thought, which only the thinker hears."""
         await self.goes_on(moment)
-        return await self.mind.ask(question, lambda _: lambda _: None)
+        return await self.mind.ask(question, unheard)
 
 
 def _again(plan: Plan, thought: Thought, messages: Sequence[Message]) -> Question:

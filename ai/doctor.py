@@ -32,7 +32,7 @@ from ai.errors import AliveError, FundsError, SettingsError, StoreMissing
 from ai.llm.dialects.registry import dialects
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
-from ai.llm.question import Question
+from ai.llm.question import Question, unheard
 from ai.models.model_config import CLASSES
 from ai.settings import Settings
 from ai.social.failures import ChannelFailed, Fate
@@ -303,7 +303,7 @@ async def _paid_word(chosen: Settings, secrets: vault.Secrets, clock: Clock) -> 
                 fallback=False,
             )
             router = make_router(chosen, books, providers, clock)
-            answer = await router.ask(question, lambda _: lambda _: None)
+            answer = await router.ask(question, unheard)
     except AliveError as exc:
         return Finding("thought", False, exc.message, exc.hint)
     finally:

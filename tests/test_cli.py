@@ -187,7 +187,7 @@ def test_status_tells_the_state_in_the_promised_shape(lived: tuple[Alive, Done])
     state = lived[0]("status", "--json").json
     assert state.keys() == STATE
     assert state["being"] == {"id": "genesis", "name": "Genesis", "pronoun": "it", "icon": state["being"]["icon"]}
-    assert state["life"].keys() == {"number", "state", "born_at", "thoughts", "cause_of_death"}
+    assert state["life"].keys() == {"number", "state", "born_at", "thoughts", "cause_of_death", "reborn_at"}
     assert (state["life"]["number"], state["life"]["state"], state["life"]["thoughts"]) == (1, "alive", 2)
     assert state["mind"].keys() == {"model", "provider", "class", "why"}
     assert (state["mind"]["model"], state["mind"]["class"], state["tier"]) == (LOCAL, "local", "comfortable")

@@ -13,12 +13,12 @@ from pathlib import Path
 from ai.clock import Clock, to_ms
 from ai.errors import NobodyThought
 from ai.life import wording
-from ai.life.birth import Birth, Mind, Voice
+from ai.life.birth import Birth, Voice
 from ai.life.identity import LONGEST_WORDS, speakable
 from ai.life.lifecycle import BANKRUPTCY, Lifecycle
 from ai.life.states import State
 from ai.llm.json_reply import first_object
-from ai.llm.question import Question
+from ai.llm.question import Mind, Question, unheard
 from ai.models.model_config import CLASSES
 from ai.moment import LAST_WORDS
 from ai.prompt import one_line
@@ -114,7 +114,7 @@ class Afterlife:
             schema_for=lambda _: END_SCHEMA,
         )
         try:
-            answer = await self._mind.ask(question, lambda _: lambda _: None)
+            answer = await self._mind.ask(question, unheard)
             said = first_object(answer.completion.text) or {}
         except NobodyThought:
             said = {}

@@ -10,21 +10,14 @@ from ai.life import fragments, wording
 from ai.life.identity import Identity, checked, default_identity, schema
 from ai.life.lifecycle import Lifecycle
 from ai.life.states import State
-from ai.llm.base import OnText
 from ai.llm.json_reply import first_object
-from ai.llm.question import Answer, Question
+from ai.llm.question import Mind, Question, unheard
 from ai.models.model_config import CLASSES
 from ai.models.model_rotator import ModelRotator
 from ai.store.engine import Store
 from ai.store.lives import Life
 
 REPLY_CAP_TOKENS = 160
-
-
-class Mind(Protocol):
-    """Whoever answers questions."""
-
-    async def ask(self, question: Question, on_attempt: Callable[[int], OnText]) -> Answer: ...
 
 
 class Voice(Protocol):
@@ -111,7 +104,7 @@ class Birth:
             schema_for=lambda model: schema(self._being, number, taken, small=model.cls == "local"),
         )
         try:
-            answer = await self._mind.ask(question, lambda _: lambda _: None)
+            answer = await self._mind.ask(question, unheard)
         except NobodyThought:
             return default
         return checked(first_object(answer.completion.text) or {}, default, taken)

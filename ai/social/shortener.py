@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from ai.errors import NobodyThought
-from ai.llm.base import OnText
-from ai.llm.question import Answer, Question
+from ai.llm.question import Mind, Question, unheard
 from ai.models.model_config import ModelInfo
 
 CLASSES = ("free", "ultra_cheap")  # the smallest model shortens worse than a cut does
 REPLY_CAP_TOKENS = 120
-
-
-class Mind(Protocol):
-    """Whoever answers questions."""
-
-    async def ask(self, question: Question, on_attempt: Callable[[int], OnText]) -> Answer: ...
 
 
 class Models(Protocol):
@@ -47,7 +40,7 @@ class Shortener:
             compose=lambda _: [{"role": "user", "content": asked}],
         )
         try:
-            answer = await self._mind.ask(question, lambda _: lambda _: None)
+            answer = await self._mind.ask(question, unheard)
         except NobodyThought:
             return None
         return " ".join(answer.completion.text.split()).strip('"“” ') or None
