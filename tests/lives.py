@@ -69,7 +69,7 @@ class Soul(Scripted):
     def _say(self, request: CompletionRequest) -> Line:
         said = self.said.get(occasion_of(request), "")
         said = said(request) if callable(said) else said
-        return json.dumps(said) if isinstance(said, Mapping) else said  # type: ignore[no-any-return]
+        return json.dumps(said) if isinstance(said, Mapping) else said
 
 
 def occasion_of(request: CompletionRequest) -> str:

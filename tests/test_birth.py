@@ -146,7 +146,8 @@ async def test_the_model_on_this_machine_is_asked_in_its_own_small_way(data_dir:
 
 
 async def test_each_life_is_told_less_or_more_of_what_it_is(data_dir: Path, clock: VirtualClock) -> None:
-    soul = Soul(identity=lambda _: {**WREN, "name": "Wren" + "abcdef"[len(soul.asked_for("identity"))]})
+    names = iter(["Wren", "Kai", "Nova", "Orla", "Pax"])
+    soul = Soul(identity=lambda _: {**WREN, "name": next(names)})
     modes = []
     async with awake(data_dir, soul, clock) as being:
         for _ in range(4):

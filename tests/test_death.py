@@ -11,7 +11,7 @@ from ai.app import Being
 from ai.clock import VirtualClock
 from ai.errors import NobodyAlive
 from ai.llm.scripted import says
-from ai.moment import LAST_WORDS
+from ai.moment import LAST_WORDS, Deed, Thought
 from tests.lives import (
     END,
     KEY,
@@ -159,8 +159,8 @@ async def test_between_two_deeds_too_an_end_is_an_end(data_dir: Path, clock: Vir
     async with awake(data_dir, Soul(thought=says("Let me see.", calls=calls)), clock) as being:
         report = being.brain.recollection.report
 
-        async def end_after_the_first(thought: object, deed: object) -> None:
-            await report(thought, deed)  # type: ignore[arg-type]
+        async def end_after_the_first(thought: Thought, deed: Deed, *, outside: bool = False) -> None:
+            await report(thought, deed, outside=outside)
             await being.books.lifecycle.die("a test")
 
         being.brain.recollection.report = end_after_the_first  # type: ignore[method-assign]

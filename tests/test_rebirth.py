@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,7 +110,7 @@ async def test_the_same_death_leaves_the_same_fragments(data_dir: Path, clock: V
 
 @given(st.text(max_size=900), st.integers())
 def test_a_torn_memory_is_short_and_of_the_same_words(text: str, seed: int) -> None:
-    torn = fragments._torn(text, fragments.random.Random(seed))
+    torn = fragments._torn(text, random.Random(seed))
     assert len(torn) <= LONGEST_FRAGMENT + 4
     assert torn.removeprefix("… ").removesuffix(" …") in " ".join(text.split())
 
