@@ -61,8 +61,8 @@ class Chronicle(Protocol):
 class Recollection(Protocol):
     async def remember(self, moment: Moment, plan: Plan, thought: Thought) -> None: ...
     async def skip(self, moment: Moment, plan: Plan) -> None: ...
-    async def intend(self, thought: Thought, call: ToolCall) -> None: ...
-    async def report(self, thought: Thought, deed: Deed) -> None: ...
+    async def intend(self, thought: Thought, call: ToolCall, *, outside: bool = ...) -> None: ...
+    async def report(self, thought: Thought, deed: Deed, *, outside: bool = ...) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +168,9 @@ class Brain:
     async def do(self, call: ToolCall, occasion: Occasion, thought: Thought) -> Deed:
         """Carry out one action; that it was wanted stands in the journal before anything comes of it."""
         await self.goes_on(occasion.moment)
-        await self.recollection.intend(thought, call)
+        await self.recollection.intend(thought, call, outside=occasion.outside)
         deed = await self.actions.carry_out(call, occasion)
-        await self.recollection.report(thought, deed)
+        await self.recollection.report(thought, deed, outside=occasion.outside)
         return deed
 
     async def choose(self, moment: Moment, plan: Plan, thought: Thought) -> Sequence[ToolCall]:

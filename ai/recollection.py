@@ -15,7 +15,7 @@ from ai.store.engine import Store, Transaction
 from ai.store.journal import KEEPER, PUBLIC, Journal
 from ai.store.lives import count_thought
 
-BETWEEN_TWO = ("read_messages", "reply")
+WITH_WORDS = ("read_messages", "recall", "remember", "reply")  # what these do may repeat what others said to it
 
 
 class Recollection:
@@ -68,20 +68,20 @@ class Recollection:
         """Say that a thought was left out, and why."""
         await self._journal.write("note", {"text": f"No thought now: {plan.skip}.", "skipped": True})
 
-    async def intend(self, thought: Thought, call: ToolCall) -> None:
-        """Keep what the being is about to do."""
+    async def intend(self, thought: Thought, call: ToolCall, *, outside: bool = False) -> None:
+        """Keep what the being is about to do; `outside` says that the words of others are in its mind."""
         data = {"thought_id": thought.id, "name": call.name, "arguments": _arguments(call)}
-        await self._journal.write("action", data, visibility=_visibility(call.name))
+        await self._journal.write("action", data, visibility=_visibility(call.name, outside))
 
-    async def report(self, thought: Thought, deed: Deed) -> None:
+    async def report(self, thought: Thought, deed: Deed, *, outside: bool = False) -> None:
         """Keep what came of it."""
         data = {"thought_id": thought.id, "name": deed.call.name, "ok": deed.ok, "text": deed.text}
-        await self._journal.write("result", data, visibility=_visibility(deed.call.name, deed.text))
+        await self._journal.write("result", data, visibility=_visibility(deed.call.name, outside or BEGIN in deed.text))
 
 
-def _visibility(action: str, text: str = "") -> str:
+def _visibility(action: str, outside: bool) -> str:
     """What others said to it, and what it answered, is for the keeper's eyes."""
-    return KEEPER if action in BETWEEN_TWO or BEGIN in text else PUBLIC
+    return KEEPER if outside and action in WITH_WORDS else PUBLIC
 
 
 def _arguments(call: ToolCall) -> Any:

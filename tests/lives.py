@@ -13,11 +13,12 @@ from typing import Any
 from ai import settings
 from ai.app import Being, open_being
 from ai.clock import VirtualClock
+from ai.economy.account import Charge
 from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
 from ai.llm.scripted import Line, Scripted
 from ai.store.journal import Event
 from ai.store.lives import Life
-from tests.parts import CHEAP, events, imbalance
+from tests.parts import CHEAP, events, hold, imbalance
 
 # Far ahead of whoever runs the tests: a timer of the real clock then never rings by itself.
 MORNING = datetime(2095, 6, 10, 9, 0, tzinfo=UTC)
@@ -124,6 +125,12 @@ async def next_life(being: Being, clock: VirtualClock, cause: str = "its keeper 
             return await life_of(being)
         clock.advance(wait_s)
     raise AssertionError("no life follows")
+
+
+async def spend_all(being: Being) -> None:
+    """Everything is gone but the reserve, by a charge like any other."""
+    held = await hold(being.books.tracker, "4.90")
+    await being.books.tracker.settle(held, Charge(held.amount_nanos, "reported"))
 
 
 async def life_of(being: Being) -> Life:
