@@ -42,11 +42,13 @@ class Doorbell:
                 await self._wake_if_funded()  # not only at the next thought: a slow one may be under way
                 ring()
 
-    async def _look(self) -> tuple[str, int, int | None]:
-        """The month, the newest row that wakes it, and when its next birth is due: whatever changes of them rings."""
+    async def _look(self) -> tuple[str, int, int | None, bool]:
+        """The month, the newest row that wakes it, when its next birth is due, and whether it is paused: whatever
+        changes of them rings."""
         month = (await self._tracker.open_month()).month
         return month, *await self._store.read(self._at_the_door)
 
-    def _at_the_door(self, transaction: Transaction) -> tuple[int, int | None]:
+    def _at_the_door(self, transaction: Transaction) -> tuple[int, int | None, bool]:
         life = read_life(transaction, self._being)
-        return newest_number(transaction, self._being, WAKING), life.birth_due_ms if life else None
+        newest = newest_number(transaction, self._being, WAKING)
+        return newest, life.birth_due_ms if life else None, life is not None and life.state == "paused"
