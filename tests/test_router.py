@@ -92,10 +92,10 @@ async def test_what_is_free_without_the_suffix_is_bound_to_cost_nothing_and_the_
     for wanted in ("vendor/gift", "vendor/tide", FREE):
         await line.ask(question(wanted))
         line.forget_failures()
-    bound = {call.model: (call.body.get("provider") or {}).get("max_price") for call in openrouter.calls_to(None)}
+    bound = {call.model: call.body.get("provider", {}).get("max_price", {}) for call in openrouter.calls_to(None)}
     assert {side: Decimal(usd) for side, usd in bound["vendor/gift"].items()} == {"prompt": 0, "completion": 0}
     assert {side: Decimal(usd) for side, usd in bound["vendor/tide"].items()} == {"prompt": 2, "completion": 3}
-    assert bound[FREE] is None
+    assert bound[FREE] == {}
 
 
 def says_usage(usage: dict[str, Any]) -> Scripted:
