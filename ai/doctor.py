@@ -30,6 +30,7 @@ from ai.economy.money import exact, short
 from ai.economy.statement import audit, read_budget
 from ai.errors import AliveError, FundsError, SettingsError, StoreMissing
 from ai.llm.dialects.registry import dialects
+from ai.llm.failures import CallFailed, Scope
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.question import Question, unheard
@@ -214,13 +215,15 @@ async def _remote(
     """Whether it takes the key, answers, has the model that is to think, and at what price. All of it is free."""
     name, wanted = provider.name, default_model(chosen)
     if provider.dialect.secret in secrets:
-        key_hint = "Give it a new key: vault/README.md says where."
-        yield await _try("key", provider.check_key, f"{name} accepts it.", key_hint)
+        try:
+            await provider.check_key()
+            yield Finding("key", True, f"{name} accepts it.")
+        except AliveError as exc:
+            yield Finding("key", False, _sentence(exc), exc.hint or _way_out(exc, name))
     try:
         listed = [entry for entry in await provider.list_models() if isinstance(entry, Mapping)]
     except AliveError as exc:
-        hint = f"Is the network up, and {name.upper()}_BASE_URL right?"
-        yield Finding("reach", False, _sentence(exc), exc.hint or hint)
+        yield Finding("reach", False, _sentence(exc), exc.hint or _way_out(exc, name))
         return
     yield Finding("reach", True, f"{name} answers.")
     ids = [str(entry.get("id")) for entry in listed]
@@ -318,6 +321,16 @@ async def _try(name: str, question: Callable[[], Any], well: str, hint: str = ""
     except AliveError as exc:
         return Finding(name, False, _sentence(exc), exc.hint or hint)
     return Finding(name, True, well)
+
+
+def _way_out(exc: AliveError, provider: str) -> str:
+    """What mends a provider's failure, by what it speaks about."""
+    scope = exc.scope if isinstance(exc, CallFailed) else Scope.ENDPOINT
+    ways = {
+        Scope.CREDENTIAL: "Give it a new key: vault/README.md says where.",
+        Scope.FUNDS: f"Pay in at {provider}, or raise the key's limit; until then free and local models think.",
+    }
+    return ways.get(scope, f"Is the network up, and {provider.upper()}_BASE_URL right?")
 
 
 def _sentence(exc: AliveError) -> str:

@@ -208,6 +208,17 @@ async def test_spent_credits_spare_the_free_models_and_skip_every_paid_one_witho
     assert {call.model for call in everybody.calls_to(None)} == {answer.model.id}
 
 
+async def test_free_models_that_say_the_funds_are_gone_are_no_probes_of_the_funds(
+    crowd: Line, everybody: OpenRouterServer
+) -> None:
+    everybody.fault("credits_exhausted", times="forever")  # with a negative balance the free ones say so, too
+    for _ in range(2):
+        assert (await crowd.ask(question(WANTED))).model.id == LOCAL
+    (cooldown,) = crowd.cooldowns.all()
+    assert (cooldown.scope, cooldown.failures) == (FUNDS, 1)
+    assert cooldown.until_ms == to_ms(NOON) + HOUR_S * 1000
+
+
 async def test_a_dead_key_spares_nobody_behind_it(crowd: Line, everybody: OpenRouterServer) -> None:
     everybody.fault("unknown_key")
     for wanted in (WANTED, FREE, "anthropic/claude-sonnet-4.5"):

@@ -142,6 +142,14 @@ async def test_a_key_is_checked_by_the_list_of_models_where_there_is_no_other_wa
     assert bird.bodies == [], "nothing is asked that could cost money"
 
 
+async def test_where_the_credits_are_spent_no_other_key_is_asked_for_and_no_network_suspected() -> None:
+    body = b'{"error": {"message": "You exceeded your current quota.", "type": "insufficient_quota"}}'
+    with parrot(429, body) as bird:
+        findings = await found(LLM_PROVIDER="openai", OPENAI_API_KEY="sk-" + "dead" * 8, OPENAI_BASE_URL=bird.url)
+    ways = {finding.name: finding.hint for finding in findings if finding.name in ("key", "reach")}
+    assert all(way.startswith("Pay in at openai") for way in ways.values())
+
+
 async def test_a_default_model_that_the_provider_does_not_have_is_found_and_near_ones_are_named() -> None:
     with parrot(200, b'{"data": [{"id": "models/gemini-2.5-flash"}]}') as bird:
         reach = {"LLM_PROVIDER": "gemini", "GEMINI_API_KEY": "AIza" + "x" * 30, "GEMINI_BASE_URL": bird.url}

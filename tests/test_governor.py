@@ -152,6 +152,12 @@ def test_a_moment_borrows_a_higher_class_for_one_thought(kind: str, borrowed: Mo
 
 
 @pytest.mark.parametrize("kind", [POST, IMPORTANT])
+def test_when_the_resident_is_offered_no_more_nobody_borrows_the_local_model(kind: str) -> None:
+    plan = governor(local_model()).plan(moment(CHEAP, kind=kind))
+    assert (plan.model, plan.why) == (CHEAP.id, "")
+
+
+@pytest.mark.parametrize("kind", [POST, IMPORTANT])
 def test_a_moment_never_borrows_a_lower_class_than_the_residents(kind: str) -> None:
     assert governor().plan(moment(CHEAP, kind=kind)).model == CHEAP.id
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -303,6 +305,26 @@ async def test_the_words_of_an_error_are_found_in_every_known_shape(body: bytes)
         failed = await failure(client)
         await client.aclose()
     assert "Quota gone" in failed.message
+
+
+async def test_a_web_page_is_no_word_of_an_error() -> None:
+    with parrot(503, b"<!DOCTYPE html><html><body>Service Unavailable</body></html>") as bird:
+        client = client_of(bird.url)
+        failed = await failure(client)
+        await client.aclose()
+    assert failed.message == "openrouter is in trouble (503)"
+
+
+async def test_a_host_that_takes_no_connection_is_the_endpoints_failure_and_free_however_short_the_bound() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, contextlib.ExitStack() as waiting:
+        for _ in range(4):  # its queue is full: whoever comes now hears nothing
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(deaf.getsockname())
+        client = client_of(f"http://127.0.0.1:{deaf.getsockname()[1]}/api/v1", timeout_s=0.3)
+        failed = await failure(client)
+        await client.aclose()
+    assert (failed.scope, failed.fate) == (Scope.ENDPOINT, Fate.FREE)
 
 
 async def test_out_of_credit_at_openai_is_a_matter_of_funds() -> None:

@@ -90,7 +90,8 @@ def test_a_long_prompt_is_dearer_only_beyond_its_threshold() -> None:
     assert price.cost_nanos(200_001, 0, 0) == 400_002_000
     assert price.worst_case_nanos(200_000, 0) == 200_000_000
     assert price.worst_case_nanos(200_001, 0) == 400_002_000
-    assert (price.ceiling_prompt, price.ceiling_completion) == (Decimal("0.000002"), Decimal("0.000004"))
+    assert price.ceiling(200_000) == Price(price.prompt, price.completion)
+    assert price.ceiling(200_001) == Price(Decimal("0.000002"), Decimal("0.000004"))
 
 
 def test_the_worst_case_counts_the_dearest_hour_and_so_does_a_cost_without_a_time() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -12,9 +14,10 @@ from pydantic import SecretStr
 from ai.economy.money import parse_usd
 from ai.errors import NobodyThought
 from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
-from ai.llm.failures import CallFailed, Fate, Scope
+from ai.llm.failures import CallFailed, Fate, Scope, without_details
 from ai.llm.openai_compatible import OpenAICompatible
 from ai.llm.scripted import Script, Scripted, says
+from ai.llm.stream import Reply
 from tests.lines import TIMEOUT_S, Line, openrouter_at
 from tests.openrouter_server import FAULTS, SLOW_FAULTS, Kind, OpenRouterServer
 from tests.parts import (
@@ -66,6 +69,61 @@ async def test_without_any_usage_the_worst_case_is_booked(line: Line, openrouter
     assert [entry["basis"] for entry in await entries(line.store, "charge")] == ["worst_case"]
 
 
+@pytest.mark.parametrize("usage", [{}, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": -1}])
+async def test_a_count_of_nothing_is_no_count_and_the_worst_case_is_booked(line: Line, usage: dict[str, int]) -> None:
+    answer = await line.ask(question(CHEAP), {"openrouter": says_usage(usage)})
+    assert answer.cost_nanos > 0
+    assert [entry["basis"] for entry in await entries(line.store, "charge")] == ["worst_case"]
+
+
+async def test_what_is_written_into_a_cache_is_charged_by_its_own_price(line: Line) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 1, "prompt_tokens_details": {"cache_write_tokens": 1000}}
+    answer = await line.ask(question(CHEAP), {"openrouter": says_usage(usage)})
+    assert answer.cost_nanos == 1000 * 300 + 1250
+
+
+async def test_what_is_free_without_the_suffix_is_bound_to_cost_nothing_and_the_rest_to_their_price(
+    line: Line, openrouter: OpenRouterServer
+) -> None:
+    raw = {"id": "vendor/gift", "pricing": {"prompt": "0", "completion": "0"}}
+    dear_at_noon = {"prompt": "0.000002", "completion": "0.000003", "utc_start": 1100, "utc_end": 1300}
+    pricing = {"prompt": "0.000001", "completion": "0.000001", "overrides": [dear_at_noon]}
+    await line.catalogue.update([raw, {"id": "vendor/tide", "pricing": pricing}, {"id": FREE}])
+    for wanted in ("vendor/gift", "vendor/tide", FREE):
+        await line.ask(question(wanted))
+        line.forget_failures()
+    bound = {call.model: call.body.get("provider", {}).get("max_price", {}) for call in openrouter.calls_to(None)}
+    assert {side: Decimal(usd) for side, usd in bound["vendor/gift"].items()} == {"prompt": 0, "completion": 0}
+    assert {side: Decimal(usd) for side, usd in bound["vendor/tide"].items()} == {"prompt": 2, "completion": 3}
+    assert bound[FREE] == {}
+
+
+def says_usage(usage: dict[str, Any]) -> Scripted:
+    """A provider that says a word and counts it like this."""
+
+    class Miscounting(Scripted):
+        async def complete(
+            self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
+        ) -> Completion:
+            reply = Reply(self.name, request.model)
+            reply.add_whole({"choices": [{"message": {"content": "One."}}], "usage": usage}, on_text)
+            return reply.completion()
+
+    return Miscounting(name="openrouter")
+
+
+async def test_why_is_one_sentence_also_when_a_moment_borrows_a_model_that_cannot(
+    line: Line, openrouter: OpenRouterServer
+) -> None:
+    openrouter.fault("credits_exhausted", times="forever")
+    borrowed = replace(question(CHEAP), because="this moment is important and borrows a cheap model")
+    answer = await line.ask(borrowed)
+    assert answer.why == (
+        f"SmolLM2 135M thought instead of {CHEAP} (wanted because this moment is important and borrows a cheap model),"
+        " which could not: openrouter has no credits left for this (402)."
+    )
+
+
 @pytest.mark.parametrize("model", PAID)
 async def test_the_hold_covers_a_reply_as_long_as_allowed_to_a_prompt_of_one_token_a_byte(
     line: Line, openrouter: OpenRouterServer, model: str
@@ -110,7 +168,9 @@ async def test_when_everybody_else_fails_the_local_model_thinks_and_says_why(
     assert (failed.model, failed.outcome, thought.model, thought.outcome) == (CHEAP, "failed", LOCAL, "thought")
     assert str(FAULTS[fault].status) in failed.reason
     assert CHEAP in answer.why
-    assert failed.reason.rstrip(".") in answer.why
+    assert without_details(failed.reason) in answer.why
+    assert f"({FAULTS[fault].status})" in answer.why
+    assert answer.why.count(". ") == 0, "one sentence, without the provider's own"
 
 
 async def test_an_endpoint_nobody_listens_at_costs_nothing_and_silences_nobody(

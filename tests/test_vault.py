@@ -220,3 +220,10 @@ def test_git_keeps_the_example() -> None:
         pytest.skip("this is no git checkout")
     path = "vault/credentials.example.json"
     assert subprocess.run(["git", "check-ignore", "-q", "--no-index", path], cwd=ROOT, check=False).returncode == 1
+
+
+def test_every_module_of_the_vault_is_let_through_by_its_gitignore() -> None:
+    """All else in the folder is ignored, so a module nobody named there would be missing in every clone."""
+    folder = Path(vault.__file__).parent
+    named = (folder / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert [module.name for module in folder.glob("*.py") if f"!{module.name}" not in named] == []

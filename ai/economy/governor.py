@@ -73,7 +73,8 @@ class Governor:
             why = f"{resident.cls} models are not allowed while {moment.tier.name}"
         ceiling = BORROWS.get(moment.kind)
         borrowed = self._models.best(_up_to(ceiling, allowed)) if ceiling else None
-        if borrowed is not None and _rank(borrowed.cls) > _rank(wanted.cls if wanted else None):
+        # The local model is nobody's to borrow: it stands last in every line, which says why it came to that.
+        if borrowed is not None and _rank(borrowed.cls) > max(_rank("local"), _rank(wanted.cls if wanted else None)):
             return borrowed, f"this moment is {_NAMES[moment.kind]} and borrows a {borrowed.cls} model"
         return wanted, why
 

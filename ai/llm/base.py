@@ -80,6 +80,11 @@ class Usage:
     tokens_cache_write: int = 0
     cost_usd: Decimal | None = None
 
+    @property
+    def bookable(self) -> bool:
+        """Whether it says what was used: no prompt is without a token, so a count without any is no count."""
+        return self.cost_usd is not None or self.tokens_in > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:

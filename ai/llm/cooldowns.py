@@ -91,8 +91,10 @@ class Cooldowns:
             return None
         subject = "" if failure.scope in ACCOUNT_WIDE else model.id
         before = self._known.get((model.provider, failure.scope, subject))
-        failures = before.failures + 1 if before else 1
         now = self._clock.now()
+        if before is not None and subject == "" and before.until_ms > to_ms(now):
+            return before  # this call was no probe: with spent credits each free model may say so, one after another
+        failures = before.failures + 1 if before else 1
         cooldown = Cooldown(
             provider=model.provider,
             scope=failure.scope,

@@ -135,6 +135,9 @@ RULES = (
     Rule(401, "", Scope.CREDENTIAL, "does not accept the key", Until.KEY),
     Rule(402, "", Scope.FUNDS, "has no credits left for this", Until.TOPUP),
     Rule(403, "", Scope.REQUEST, "refused this input"),
+    Rule(404, "data policy", Scope.MODEL, "does not offer this model under the account's data policy", Until.REFRESH),
+    Rule(404, "no endpoints found", Scope.MODEL, "has nobody who runs this model now", Until.REFRESH),
+    Rule(404, "no allowed providers", Scope.MODEL, "has nobody who runs this model at this price", Until.REFRESH),
     Rule(404, "", Scope.MODEL, "has no such model", Until.REFRESH),
     Rule(408, "", Scope.REQUEST, "took too long", remedy=Remedy.REPEAT),
     Rule(413, "", Scope.REQUEST, "finds the prompt too long"),
@@ -143,6 +146,7 @@ RULES = (
     Rule(None, "", Scope.MODEL, "is in trouble"),
 )
 
+_DETAILS = re.compile(r" \((\d{3}): .*\)", re.DOTALL)
 _AFFORD = re.compile(r"can only afford (\d{1,9})")
 _SECONDS_UP_TO = 100_000_000_000  # an epoch beyond it counts milliseconds (facts: both were seen)
 _LONGEST_WAIT_S = 40 * 86_400.0
@@ -176,11 +180,18 @@ def from_error(
 
 
 def error_message(body: Any) -> str:
-    """The words of an error body, in whichever of the known shapes it comes: object, array, or plain string."""
+    """The words of an error body, in whichever of the known shapes it comes; a web page has none."""
     error = _error(body)
     if isinstance(error, Mapping):
         error = error.get("message") or error.get("name") or ""
+    if str(error).lstrip()[:1] == "<":  # a page of some server in between, for browsers
+        return ""
     return " ".join(str(error).split())[:300]
+
+
+def without_details(reason: str) -> str:
+    """A failure's sentence without the provider's own words: only the status stays of what stands in brackets."""
+    return _DETAILS.sub(r" (\1)", reason)
 
 
 def _rule(status: int, body: Any, own_rules: Sequence[Rule]) -> Rule:

@@ -52,7 +52,7 @@ class OpenAICompatible:
         self._client = httpx.AsyncClient(
             base_url=base_url.rstrip("/") + "/",
             headers={**self.dialect.headers, **_credentials(api_key)},
-            timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
+            timeout=_timeout(timeout_s),
             follow_redirects=False,  # a redirect would carry the key to another host
             transport=transport,
         )
@@ -66,7 +66,9 @@ class OpenAICompatible:
         async with (
             self._translated(reply, bound_s),
             asyncio.timeout(bound_s),
-            self._client.stream("POST", "chat/completions", json=_body(request, self.dialect)) as response,
+            self._client.stream(
+                "POST", "chat/completions", json=_body(request, self.dialect), timeout=_timeout(bound_s)
+            ) as response,
         ):
             if not response.is_success:  # a redirect, too: nobody follows it, and nothing was generated
                 raise self._refused(response.status_code, await response.aread(), response.headers)
@@ -175,6 +177,11 @@ class OpenAICompatible:
 
 def _credentials(api_key: SecretStr | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {api_key.get_secret_value()}"} if api_key else {}
+
+
+def _timeout(bound_s: float) -> httpx.Timeout:
+    """Nobody there is found out before the time is up: until a connection stands nothing can have been charged."""
+    return httpx.Timeout(bound_s, connect=min(CONNECT_TIMEOUT_S, bound_s / 2))
 
 
 def _renamed(model: Any, prefix: str) -> Any:

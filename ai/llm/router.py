@@ -20,7 +20,7 @@ from ai.economy.money import round_up
 from ai.errors import FundsError, NobodyThought
 from ai.llm.base import Completion, CompletionRequest, OnText, Provider, Usage, prompt_bound_tokens
 from ai.llm.cooldowns import Cooldowns, is_free_tier, told
-from ai.llm.failures import CallFailed, Fate, Remedy, Scope
+from ai.llm.failures import CallFailed, Fate, Remedy, Scope, without_details
 from ai.llm.free_pace import FreePace
 from ai.llm.line import MOST_ATTEMPTS, MOST_OF, Candidate, Models, candidates
 from ai.llm.question import FAILED, SKIPPED, THOUGHT, Answer, Attempt, Question
@@ -228,16 +228,18 @@ class Router:
     def _request(self, model: ModelInfo, question: Question) -> CompletionRequest:
         cap = min(question.reply_cap_tokens, model.reply_cap_tokens or question.reply_cap_tokens)
         most = model.max_completion_tokens or model.context_tokens
-        return CompletionRequest(
+        request = CompletionRequest(
             model=model.id,
             messages=question.compose(model),
             max_tokens=min(most, cap + (self._headroom_tokens if model.reasons else 0)),
             tools=question.tools if model.supports_tools else (),
             schema=question.schema_for(model) if question.schema_for and model.supports_schema else None,
-            max_price=None if model.price is None or model.price.free else model.price,
             reasoning_effort=model.efforts[0] if model.reasons and model.efforts else None,
             cache_prefix=question.stable_messages,
         )
+        if model.price is None or is_free_tier(model.id):  # what ends in `:free` is free by its name
+            return request
+        return replace(request, max_price=model.price.ceiling(_prompt_tokens(request)))
 
     async def _hold(
         self, model: ModelInfo, request: CompletionRequest, question: Question
@@ -298,12 +300,13 @@ class Router:
 
     def _charge(self, hold: Hold, price: Price, usage: Usage | None, generation_id: str | None) -> Charge:
         """What to book: the reported cost, else the table's at this hour, else the whole hold."""
-        if usage is None:
+        if usage is None or not usage.bookable:
             return Charge(hold.amount_nanos, "worst_case", generation_id=generation_id)
         computed = price.cost_nanos(
             usage.tokens_in,
             usage.tokens_out,
             usage.tokens_cached,
+            tokens_cache_written=usage.tokens_cache_write,
             tokens_reasoning=usage.tokens_reasoning,
             at=self._clock.now(),
         )
@@ -330,11 +333,16 @@ def _why(model: ModelInfo, inquiry: Inquiry) -> str:
     question = inquiry.question
     if inquiry.attempts and inquiry.attempts[0].model != model.id:
         first = inquiry.attempts[0]
-        wanted = f", which was wanted because {question.because}" if question.because else ""
+        wanted = f" (wanted because {question.because})" if question.because else ""
         could = "was not asked" if first.outcome == SKIPPED else "could not"
-        return f"{model.name} thought instead of {first.model}{wanted}, which {could}: {first.reason.rstrip('.')}."
+        return f"{model.name} thought instead of {first.model}{wanted}, which {could}: {_plain(first)}."
     if inquiry.attempts:
-        return f"{model.name} thought at the second try: {inquiry.attempts[0].reason.rstrip('.')}."
+        return f"{model.name} thought at the second try: {_plain(inquiry.attempts[0])}."
     if question.because:
         return f"{model.name} thought because {question.because}."
     return f"{model.name} is the resident model." if question.fallback else f"{model.name} had the thought."
+
+
+def _plain(attempt: Attempt) -> str:
+    """What came in the way, in plain words; the provider's own stand in the attempts."""
+    return without_details(attempt.reason).rstrip(".")

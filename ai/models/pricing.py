@@ -68,15 +68,9 @@ class Price:
         """One figure to compare models by: three parts prompt to one part completion, US dollars per million."""
         return (3 * self.prompt + self.completion) / 4 * PER_MILLION
 
-    @property
-    def ceiling_prompt(self) -> Decimal:
-        """The dearest the prompt price gets under any override: what a provider may be bound to."""
-        return self._dearest("prompt", None)
-
-    @property
-    def ceiling_completion(self) -> Decimal:
-        """The dearest the completion price gets under any override: what a provider may be bound to."""
-        return self._dearest("completion", None)
+    def ceiling(self, prompt_bound_tokens: int) -> Price:
+        """The dearest both sides get at any hour, in prompts up to that size: what a provider may be bound to."""
+        return Price(self._dearest("prompt", prompt_bound_tokens), self._dearest("completion", prompt_bound_tokens))
 
     def worst_case_nanos(self, prompt_bound_tokens: int, completion_cap_tokens: int) -> int:
         """The most a call may cost, given upper bounds of both its sides, at any hour."""
