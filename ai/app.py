@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+
+from pydantic import SecretStr
 
 import vault
 from ai import log
@@ -26,12 +28,13 @@ from ai.life.identity import default_identity
 from ai.life.lifecycle import Lifecycle
 from ai.life.memory import Memory
 from ai.llm.base import Provider
-from ai.llm.cooldowns import Cooldowns
+from ai.llm.cooldowns import Cooldowns, is_free_tier
 from ai.llm.dialects.registry import dialects
 from ai.llm.failures import Until
 from ai.llm.free_pace import FreePace
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
+from ai.llm.question import SKIPPED
 from ai.llm.router import Router
 from ai.models.catalogue import Catalogue
 from ai.models.model_config import LOCAL_MODEL_ID, local_model
@@ -40,18 +43,27 @@ from ai.models.refresher import Refresher
 from ai.recollection import Recollection
 from ai.senses import Senses
 from ai.settings import Settings
+from ai.social.base import Channel
+from ai.social.blog import Blog
+from ai.social.fates import Fates
 from ai.social.inbox import Inbox
-from ai.social.timeline import Timeline
+from ai.social.outbox import Outbox
+from ai.social.postman import Postman
+from ai.social.shortener import Shortener
+from ai.social.timeline import DryRun, Timeline
+from ai.social.twitter import POSTS_ON_X, Keys, Twitter
 from ai.store.drafts import Drafts
 from ai.store.engine import Store
 from ai.store.journal import Journal, last_events
 from ai.store.keeper import BackupKeeper
 from ai.store.lease import hold_lock, name_holder, take_lease
 from ai.store.migrate import migrate
+from ai.store.outbox import QUEUED
 from ai.store.pulse import Pulse
 from ai.timer import SchedulerTimer
 
 CLOCK_TOLERANCE_S = 600  # clocks are set right by minutes all the time
+X_KEYS = ("X_API_KEY", "X_API_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET")
 RESERVE_CAP_NANOS = 100_000_000  # about one premium worst case: 2,000 tokens in, 1,724 out at $15 and $75 a million
 
 
@@ -78,6 +90,7 @@ class Being:
     afterlife: Afterlife
     brain: Brain
     daemon: Daemon
+    postman: Postman
 
 
 @asynccontextmanager
@@ -109,7 +122,7 @@ async def open_books(
             cooldowns=Cooldowns(store, clock, settings.being, _accounts(settings, secrets)),
         )
         await books.catalogue.load()
-        await books.cooldowns.load()
+        await books.cooldowns.load(forget=False)
         yield books
     finally:
         await asyncio.to_thread(store.close)
@@ -143,18 +156,36 @@ async def open_being(
             await _check_clock(books.store, settings.being, clock)
         await books.store.write(lambda t: take_lease(t, settings.being, to_ms(clock.now())))
         await books.tracker.recover()
+        await books.cooldowns.load()
         providers = make_providers(settings, secrets) if providers is None else providers
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
-        yield await _assemble(settings, books, clock, providers)
+        yield await _assemble(settings, secrets, books, clock, providers)
 
 
-async def _assemble(settings: Settings, books: Books, clock: Clock, providers: Mapping[str, Provider]) -> Being:
+async def _assemble(
+    settings: Settings, secrets: vault.Secrets, books: Books, clock: Clock, providers: Mapping[str, Provider]
+) -> Being:
     store, journal, being = books.store, books.journal, settings.being
-    timeline = Timeline(store, journal, clock, being)
+    channel, redact = make_channel(settings, secrets, clock), vault.Redactor(secrets).text
+    fates = Fates(journal, clock, being, channel.name)
+    postman = Postman(store, clock, being, tracker=books.tracker, channel=channel, fates=fates)
+    await postman.recover()
+    mind = make_router(settings, books, providers, clock, await _free_calls_ms(books, being))
+    outbox = Outbox(
+        store,
+        journal,
+        clock,
+        being,
+        channel=channel,
+        redact=redact,
+        on_queued=postman.call,
+        shorten=Shortener(mind, books.catalogue),
+    )
     memory = Memory(store, journal, clock, being)
     rotator = ModelRotator(store, being, books.catalogue, books.cooldowns, books.lifecycle)
-    hands = Hands(books.tracker, books.catalogue, books.lifecycle, rotator, timeline, memory, books.inbox)
+    blog = Blog(store, journal, clock, being, redact=redact)
+    hands = Hands(books.tracker, books.catalogue, books.lifecycle, rotator, outbox, memory, books.inbox, blog)
     senses = Senses(
         store,
         clock,
@@ -167,7 +198,6 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         interval_s=settings.think_interval_s,
         lifespan_s=None if settings.lifespan_days is None else settings.lifespan_days * 86_400,
     )
-    mind = make_router(settings, books, providers, clock)
     brain = Brain(
         senses=senses,
         governor=Governor(settings.think_interval_s, books.catalogue),
@@ -183,7 +213,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         books.lifecycle,
         mind,
         rotator,
-        timeline,
+        outbox,
         being,
         default_model=default_model(settings),
         means=senses.means,
@@ -194,7 +224,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         books.lifecycle,
         birth,
         mind,
-        timeline,
+        outbox,
         clock,
         being,
         default_model=default_model(settings),
@@ -218,7 +248,15 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
     chores: list[Chore] = [
         lambda: doorbell.keep(daemon.wake),
         BackupKeeper(settings.data_dir, clock, tell("backup")).keep,
-        Reconciler(books.tracker, billers, clock, tell("reconciler"), exclusive=settings.openrouter_key_exclusive).keep,
+        Reconciler(
+            books.tracker,
+            billers,
+            clock,
+            tell("reconciler"),
+            exclusive=settings.openrouter_key_exclusive,
+            leave=POSTS_ON_X if channel.begins == QUEUED else (),  # the postman looks up whether they arrived
+        ).keep,
+        postman.keep,
     ]
     source = remote.get(settings.llm_provider)
     if source is not None:
@@ -232,7 +270,7 @@ async def _assemble(settings: Settings, books: Books, clock: Clock, providers: M
         await refresher.ensure(await books.lifecycle.resident() or default_model(settings))
         chores.append(refresher.keep)
     daemon = Daemon(brain, afterlife, Pulse(store, clock, being), SchedulerTimer(), clock, tell("thought"), chores)
-    return Being(default_identity(being).name, books, birth, afterlife, brain, daemon)
+    return Being(default_identity(being).name, books, birth, afterlife, brain, daemon, postman)
 
 
 def default_model(settings: Settings) -> str:
@@ -241,7 +279,24 @@ def default_model(settings: Settings) -> str:
     return reach.default_model if reach else LOCAL_MODEL_ID
 
 
-def make_router(settings: Settings, books: Books, providers: Mapping[str, Provider], clock: Clock) -> Router:
+async def _free_calls_ms(books: Books, being: str) -> list[int]:
+    """When the last thoughts called a free model: the free tier's minute does not begin anew because we did."""
+    thoughts = await books.store.read(lambda t: last_events(t, being, kind="thought", limit=20))
+    return [
+        thought.at_ms
+        for thought in thoughts
+        for attempt in thought.data.get("attempts", ())
+        if attempt["outcome"] != SKIPPED and is_free_tier(attempt["model"])
+    ]
+
+
+def make_router(
+    settings: Settings,
+    books: Books,
+    providers: Mapping[str, Provider],
+    clock: Clock,
+    free_calls_ms: Sequence[int] = (),
+) -> Router:
     """The line of models over these providers."""
     chosen = dialects().get(settings.llm_provider)
     return Router(
@@ -249,7 +304,7 @@ def make_router(settings: Settings, books: Books, providers: Mapping[str, Provid
         books.catalogue,
         books.tracker,
         books.cooldowns,
-        FreePace(clock, chosen.free_calls_a_minute if chosen else None),
+        FreePace(clock, chosen.free_calls_a_minute if chosen else None, free_calls_ms),
         clock,
         timeout_s=settings.llm_timeout_s,
         reasoning_headroom_tokens=settings.reasoning_headroom_tokens,
@@ -274,6 +329,16 @@ def make_providers(settings: Settings, secrets: vault.Secrets) -> dict[str, Prov
         base_url, key = settings.providers[chosen.name].base_url, secrets.get(chosen.secret)
         providers[chosen.name] = OpenAICompatible(chosen.name, base_url, key, timeout_s=settings.llm_timeout_s)
     return providers
+
+
+def make_channel(settings: Settings, secrets: vault.Secrets, clock: Clock) -> Channel:
+    """Where posts go: X when its four keys are there and POSTING is on, else only the local timeline."""
+    keys = [secrets.get(name) for name in X_KEYS]
+    given = Keys(*(key or SecretStr("") for key in keys))
+    twitter = Twitter(given, clock, base_url=settings.x_api_base_url, links=settings.post_links)
+    if settings.posting == "dry_run":
+        return DryRun(twitter)
+    return twitter if settings.posting == "on" and all(keys) else Timeline()
 
 
 async def _check_clock(store: Store, being: str, clock: Clock) -> None:

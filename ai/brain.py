@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from ai.actions.base import Occasion
 from ai.errors import NobodyAlive, NobodyThought
 from ai.fence import BEGIN
 from ai.llm.base import Message, OnText, Tool, ToolCall
-from ai.llm.question import Answer, Question
+from ai.llm.question import Answer, Mind, Question, unheard
 from ai.moment import LAST_WORDS, Deed, Moment, Plan, Thought
 from ai.said import Heard
 
@@ -32,10 +32,6 @@ class Senses(Protocol):
 
 class Governor(Protocol):
     def plan(self, moment: Moment) -> Plan: ...
-
-
-class Mind(Protocol):
-    async def ask(self, question: Question, on_attempt: Callable[[int], OnText]) -> Answer: ...
 
 
 class Actions(Protocol):
@@ -97,14 +93,15 @@ class Brain:
         await self.recollection.remember(moment, plan, thought)
         with suppress(NobodyAlive):  # ended or paused meanwhile: from then on it neither does nor asks anything
             await self.act(moment, plan, thought)
-            await self.answer(moment, plan, thought)
-            await self.goes_on(moment)
-            await self.chronicle.keep_up(moment, plan)
+            if plan.kind != LAST_WORDS:  # after them nothing is asked any more
+                await self.answer(moment, plan, thought)
+                await self.goes_on(moment)
+                await self.chronicle.keep_up(moment, plan)
         return plan
 
     async def goes_on(self, moment: Moment) -> None:
         """Asked before everything that follows the thought. Raises NobodyAlive when this life is not lived now."""
-        if not await self.senses.lives_on(moment):
+        if moment.kind != LAST_WORDS and not await self.senses.lives_on(moment):  # who dies of them may still say them
             raise NobodyAlive("It was ended or paused while it thought.")
 
     async def think(self, moment: Moment, plan: Plan) -> Thought:
@@ -126,7 +123,7 @@ class Brain:
 
     async def act(self, moment: Moment, plan: Plan, thought: Thought) -> None:
         """Carry out what was chosen, tell the model what came of it, and so on for a bounded number of rounds."""
-        occasion = Occasion(moment, plan, outside=bool(moment.messages))
+        occasion = Occasion(moment, plan, thought, outside=bool(moment.messages))
         silent = plan.kind == LAST_WORDS  # after them nothing is asked any more, not even for a choice
         malformed = False
         for rounds_left in reversed(range(1 if silent else MAX_ROUNDS)):
@@ -196,7 +193,7 @@ class Brain:
     async def ask(self, moment: Moment, question: Question) -> Answer:
         """Ask something further in the same thought, which only the thinker hears."""
         await self.goes_on(moment)
-        return await self.mind.ask(question, lambda _: lambda _: None)
+        return await self.mind.ask(question, unheard)
 
 
 def _again(plan: Plan, thought: Thought, messages: Sequence[Message]) -> Question:

@@ -27,6 +27,8 @@ COMMANDS = {
     "adjust": "ai.commands.money",
     "models": "ai.commands.choosing",
     "switch": "ai.commands.choosing",
+    "posting": "ai.commands.speaking",
+    "bio": "ai.commands.speaking",
     "simulate": "ai.commands.simulating",
     "doctor": "ai.commands.mending",
     "backup": "ai.commands.mending",

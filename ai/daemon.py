@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ai.clock import Clock
 from ai.errors import NobodyAlive, StoreError
 from ai.moment import Plan
 from ai.store.pulse import EVERY_S
 from ai.timer import Timer
+
+T = TypeVar("T")
 
 GRACE_S = 4.0  # how long a thought in mid-stream may go on after the end was asked for
 RETRY_S = 60.0  # a thought that failed before it was planned is tried again after this long
@@ -22,7 +24,7 @@ class Brain(Protocol):
 
 
 class Afterlife(Protocol):
-    async def pass_on(self) -> float: ...
+    async def pass_on(self) -> float | None: ...
 
 
 class Pulse(Protocol):
@@ -94,33 +96,31 @@ class Daemon:
                 await self._think()
 
     async def _think(self) -> None:
-        """One thought, and the timer armed for the next, whatever became of this one."""
+        """One thought, or what is due between two lives, and the timer armed for the next, whatever became of it."""
         started = self._clock.now()
-        interval_s = RETRY_S
-        await self._pulse.thinking()
-        try:
-            interval_s = (await self._brain.live(may_skip=True)).interval_s
-        except StoreError:
-            raise
-        except NobodyAlive:
-            interval_s = await self._between_lives()
-        except Exception as exc:
-            await self._on_failure(exc)
+        look_again_s = await self._guarded(self._afterlife.pass_on)
+        interval_s = RETRY_S if look_again_s is None else look_again_s
+        if look_again_s is None:
+            await self._pulse.thinking()
+            plan = await self._guarded(lambda: self._brain.live(may_skip=True))
+            interval_s = plan.interval_s if plan else RETRY_S
         if self._ending:
             return
         next_at = max(started + timedelta(seconds=interval_s), self._clock.now())
         self._timer.arm(next_at, self._ring)
-        await self._pulse.resting(next_at)
+        await self._pulse.resting(next_at if look_again_s is None else None)
 
-    async def _between_lives(self) -> float:
-        """Nobody thinks, so what is due between two lives is done; seconds until it looks again."""
+    async def _guarded(self, step: Callable[[], Awaitable[T]]) -> T | None:
+        """What a step gives; one that fails is told of, and only books that cannot be written end it all."""
         try:
-            return await self._afterlife.pass_on()
+            return await step()
         except StoreError:
             raise
+        except NobodyAlive:
+            return None  # it ended this moment: what is due between two lives comes next
         except Exception as exc:
             await self._on_failure(exc)
-            return RETRY_S
+            return None
 
     def wake(self) -> None:
         """Think now, or as soon as the thought under way has ended: something has happened."""

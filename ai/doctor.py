@@ -15,17 +15,28 @@ from typing import Any
 
 import vault
 from ai import settings
-from ai.app import CLOCK_TOLERANCE_S, default_model, make_providers, make_router, open_books
+from ai.app import (
+    CLOCK_TOLERANCE_S,
+    X_KEYS,
+    default_model,
+    make_channel,
+    make_providers,
+    make_router,
+    open_books,
+)
 from ai.clock import Clock, iso, to_ms
-from ai.economy.money import exact
+from ai.economy.account import Charge
+from ai.economy.money import exact, short
 from ai.economy.statement import audit, read_budget
 from ai.errors import AliveError, FundsError, SettingsError, StoreMissing
 from ai.llm.dialects.registry import dialects
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
-from ai.llm.question import Question
+from ai.llm.question import Question, unheard
 from ai.models.model_config import CLASSES
 from ai.settings import Settings
+from ai.social.failures import ChannelFailed, Fate
+from ai.social.twitter import PRICES, WHO_AM_I, Twitter
 from ai.store.backup import backups, check_whole, damaged, offer
 from ai.store.engine import Store
 from ai.store.journal import last_events
@@ -65,6 +76,7 @@ async def examine(clock: Clock, *, paid: bool) -> list[Finding]:
         findings.append(_port(chosen))
     async for finding in _minds(chosen, secrets, clock, paid):
         findings.append(finding)
+    findings += await _voice(chosen, secrets, clock, paid)
     redact = vault.Redactor(secrets).text
     return [Finding(found.name, found.ok, redact(found.says), redact(found.hint)) for found in findings]
 
@@ -237,6 +249,45 @@ async def _price(
     return Finding("model", True, f"{wanted} is there ({model.cls}).")
 
 
+async def _voice(chosen: Settings, secrets: vault.Secrets, clock: Clock, paid: bool) -> list[Finding]:
+    """Where it posts, and whether it could, without posting anything."""
+    missing = [name for name in X_KEYS if name not in secrets]
+    if chosen.posting == "on" and 0 < len(missing) < len(X_KEYS):
+        says = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing, so posts stay on the timeline."
+        return [Finding("posting", False, says, "All four keys are needed: docs/voice.md says where they are.")]
+    channel = make_channel(chosen, secrets, clock)
+    if not isinstance(channel, Twitter):
+        dry = "what would be posted on X, too" if chosen.posting == "dry_run" else "posts"
+        return [Finding("posting", True, f"The local timeline shows {dry}.")]
+    if chosen.keeper is None:
+        hint = "Set KEEPER, then put what `alive bio` prints into the account's description."
+        findings = [Finding("keeper", False, "X wants to know who answers for an automated account.", hint)]
+    else:
+        findings = [Finding("keeper", True, f"{chosen.keeper} answers for the account.")]
+    reach = await _try("x", channel.reach, "X answers, and all four keys are there.", "Is X_API_BASE_URL right?")
+    return [*findings, reach, *([await _who_am_i(channel, chosen, secrets, clock)] if paid and reach.ok else [])]
+
+
+async def _who_am_i(channel: Twitter, chosen: Settings, secrets: vault.Secrets, clock: Clock) -> Finding:
+    """One question that only the right keys can ask, held and settled in the books like any other call."""
+    price_nanos = PRICES[WHO_AM_I]
+    try:
+        async with open_books(chosen, secrets, clock) as books:
+            hold = await books.tracker.hold(
+                price_nanos, provider=channel.name, model=WHO_AM_I, purpose="doctor", timeout_s=chosen.llm_timeout_s
+            )
+            try:
+                name = await channel.who_am_i()
+            except ChannelFailed as exc:
+                ended = books.tracker.forget if exc.fate is Fate.UNKNOWN else books.tracker.release
+                await ended(hold, exc.message)
+                raise
+            await books.tracker.settle(hold, Charge(price_nanos, "computed"))
+    except AliveError as exc:
+        return Finding("x account", False, exc.message, exc.hint)
+    return Finding("x account", True, f"The keys open @{name} (asked for {short(price_nanos, 3)}).")
+
+
 async def _paid_word(chosen: Settings, secrets: vault.Secrets, clock: Clock) -> Finding:
     """One word from the model that would think, held and settled in the books like any other call."""
     providers = make_providers(chosen, secrets)
@@ -252,7 +303,7 @@ async def _paid_word(chosen: Settings, secrets: vault.Secrets, clock: Clock) -> 
                 fallback=False,
             )
             router = make_router(chosen, books, providers, clock)
-            answer = await router.ask(question, lambda _: lambda _: None)
+            answer = await router.ask(question, unheard)
     except AliveError as exc:
         return Finding("thought", False, exc.message, exc.hint)
     finally:

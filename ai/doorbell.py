@@ -11,7 +11,7 @@ from ai.store.journal import newest_number
 from ai.store.lives import read_life
 
 LOOK_EVERY_S = 1.0
-WAKING = ("topup", "message", "birth", "death", "revival")
+WAKING = ("topup", "message", "death")
 
 
 class Doorbell:

@@ -19,7 +19,8 @@ Foreign errors are translated once, at the adapter that meets them, with ``from 
     ├── ActionError             an action refused; the being is told why
     │   └── MalformedCall       it was asked for in a way that makes no sense
     ├── NobodyThought           no model in the line could think
-    └── ModelFailure            one attempt at one model failed (see llm/failures.py)
+    ├── ModelFailure            one attempt at one model failed (see llm/failures.py)
+    └── ChannelFailure          one call of one channel failed (see social/failures.py)
 """
 
 from __future__ import annotations
@@ -124,3 +125,7 @@ class NobodyThought(AliveError):
 
 class ModelFailure(AliveError):
     """One attempt at one model failed."""
+
+
+class ChannelFailure(AliveError):
+    """One call of one channel failed."""

@@ -29,8 +29,8 @@ class Moment:
     `samples` are what the last thoughts really cost; `own_choice` says that the being itself chose its resident model;
     `thoughts` are its last ones and the notes it made between them, oldest first, and `memories` the notes before;
     `messages` wait for an answer; `story` is what the life has been about so far,
-    `mind_begins` the number of the journal row from which on thoughts are in mind; `mode` how much it was told at its
-    birth; `quiet` says that nothing happened since the last thought, `skipped` how many were left out since then.
+    `mind_begins` the number of the journal row from which on thoughts will be in mind next time; `mode` how much it was
+    told at its birth; `quiet` says that nothing happened since the last thought, `skipped` how many it left out.
     """
 
     at: datetime

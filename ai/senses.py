@@ -11,7 +11,7 @@ from ai.economy.account import Balance, Sample
 from ai.economy.credit_tracker import CreditTracker
 from ai.economy.forecast import pace_nanos
 from ai.economy.statement import SAMPLES, read_samples
-from ai.economy.tiers import BANKRUPT, CRITICAL, TIERS, Tier, judge
+from ai.economy.tiers import BANKRUPT, BY_NAME, CRITICAL, TIERS, Tier, judge
 from ai.errors import LifecycleError, NobodyAlive
 from ai.life.lifecycle import Lifecycle
 from ai.life.states import State
@@ -27,14 +27,14 @@ from ai.store.notes import newest_notes
 from ai.store.summaries import read_summary
 
 NOTES_IN_MIND = 8
-THOUGHTS_IN_MIND = 4  # at least, and fewer than twice as many: the oldest leave together, so that a prompt only grows
+THOUGHTS_IN_MIND = 3  # at least, and fewer than twice as many: the oldest leave together, so that a prompt only grows
 NEWS_IN_MIND = 50
 MESSAGES_IN_MIND = 3
 QUIET = {"thought", "action", "result", "charge", "post", "memory", "model", "failure", "note"}  # its own doing
 DAY_MS = 86_400_000
 OLD_AGE = "old age"
 # The least a paid call can be: what decides whether any is possible at all.
-SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS = 4000, 200  # the bound counts bytes: 3,200 to 3,600 were seen
+SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS = 4800, 200  # the bound counts bytes: a critical prompt and its tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Senses:
     async def _reviewed(self, life: Life, tier: Tier, balance: Balance) -> Life:
         """The life with its resident model, which may have had to make room for another."""
         pace = pace_nanos(balance.available_nanos, self._clock.now(), month_end(balance.month), self._interval_s)
-        fell = tier.name if life.tier not in (None, tier.name) else ""
+        fell = tier.name if life.tier and TIERS.index(tier) > TIERS.index(BY_NAME[life.tier]) else ""
         resident = life.resident_model or self._default_model
         moved_in = await self._rotator.review(resident, life.resident_by, tier.classes, float(pace), tier_fell=fell)
         return life if moved_in is None else replace(life, resident_model=moved_in.id, resident_by="rotator")
@@ -187,7 +187,8 @@ class Senses:
     def _past(self, transaction: Transaction, life: Life) -> Past:
         """How many thoughts this life has had decides which of them are in mind."""
         had = life.thoughts
-        in_mind = had - max(0, (had // THOUGHTS_IN_MIND - 1) * THOUGHTS_IN_MIND)
+        begins, next_begins = _mind_begins(had), _mind_begins(had + 1)
+        in_mind = had - begins
         thoughts = last_events(transaction, self._being, kind="thought", limit=in_mind) if in_mind else []
         first = thoughts[0] if thoughts else None
         noted = read_events(transaction, self._being, after=first.id, kind="memory") if first else []
@@ -201,13 +202,18 @@ class Senses:
             ),
             story=story.text if (story := read_summary(transaction, self._being, life.number)) else "",
             messages=unanswered(transaction, self._being, MESSAGES_IN_MIND),
-            mind_begins=first.id if first else 0,
+            mind_begins=thoughts[next_begins - begins].id if next_begins - begins < len(thoughts) else 0,
             thoughts=[_remembered(event) for event in sorted([*thoughts, *noted], key=lambda event: event.id)],
             events=events,
             skipped=sum(bool(event.data.get("skipped")) for event in events),
             posted_at_ms=posts[-1].at_ms if posts else 0,
             samples=read_samples(transaction, self._being, SAMPLES),
         )
+
+
+def _mind_begins(had: int) -> int:
+    """The first thought (from 0) that is still in mind after so many: it moves on by several at a time."""
+    return max(0, (had // THOUGHTS_IN_MIND - 1) * THOUGHTS_IN_MIND)
 
 
 def _remembered(event: Event) -> str:
@@ -235,6 +241,10 @@ def _news(event: Event) -> str:
         return f"You are awake again: {event.data['reason']}."
     if event.kind == "rollover":
         return "The month has turned; your allowance is new."
+    if event.kind == "delivery" and event.data["state"] == "refused":
+        return "A post of yours was not taken elsewhere; it stands on your own timeline only."
+    if event.kind == "channel" and event.data["state"] == "halted":
+        return "Your posts reach only your own timeline for now; your keeper can see why."
     return "You have just been born." if event.kind == "birth" else ""
 
 

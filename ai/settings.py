@@ -35,6 +35,10 @@ HINTS = {
     "LIFESPAN_DAYS": "Write days, for example 30.",
     "REASONING_HEADROOM_TOKENS": "Write a number of tokens, for example 1024.",
     "MODEL_PRICES": "Write name=prompt/completion in US dollars per million tokens, for example my-model=0.15/0.60.",
+    "X_API_BASE_URL": "Write an address such as https://api.twitter.com.",
+    "POSTING": "Choose on, dry_run or off.",
+    "POST_LINKS": "Choose true or false.",
+    "KEEPER": "Write your name or your handle on X, at most 60 characters, for example @your_name.",
 } | {f"{name.upper()}_BASE_URL": f"Write an address such as {each.base_url}." for name, each in dialects().items()}
 
 
@@ -150,6 +154,20 @@ class Settings(BaseModel):
     )
     lifespan_days: float | None = Field(
         None, alias="LIFESPAN_DAYS", gt=0, le=36_500, description="days a life lasts at most; no limit when absent"
+    )
+    x_api_base_url: Annotated[str, AfterValidator(_address)] = Field(
+        "https://api.twitter.com", alias="X_API_BASE_URL", description="where X is"
+    )
+    posting: Literal["on", "dry_run", "off"] = Field(
+        "on",
+        alias="POSTING",
+        description="whether posts go to X, once its four keys are there; dry_run only shows them",
+    )
+    post_links: bool = Field(
+        False, alias="POST_LINKS", description="whether posts on X may hold links, at 13 times the price"
+    )
+    keeper: str | None = Field(
+        None, alias="KEEPER", max_length=60, description="who answers for the being: a name, or a handle on X"
     )
     data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         Path("data"), alias="DATA_DIR", description="where the store lives"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from typing import Any
 from ai import settings
 from ai.app import Being, open_being
 from ai.clock import VirtualClock, from_ms
-from ai.economy.money import NANOS_PER_USD, exact
+from ai.economy.money import NANOS_PER_USD, exact, parse_usd
 from ai.life.identity import default_identity
 from ai.llm.base import Completion, CompletionRequest
 from ai.llm.scripted import Scripted, says
@@ -119,18 +120,19 @@ async def _told(being: Being, balances: Sequence[int]) -> Month:
     tiers = [(1, str(thoughts[0].data["tier"]))] if thoughts else []
     tiers += [(_day(event.at_ms), str(event.data["to"])) for event in events if event.kind == "tier"]
     ended = next((_day(event.at_ms) for event in events if event.kind in ("hibernation", "death")), None)
-    spent: dict[str, tuple[int, int]] = {}
-    for event in thoughts:
-        nanos, count = spent.get(event.data["model"], (0, 0))
-        spent[event.data["model"]] = (nanos + int(Decimal(event.data["cost"]) * NANOS_PER_USD), count + 1)
+    counts = Counter(str(event.data["model"]) for event in thoughts)
+    spent = Counter(dict.fromkeys(counts, 0))
+    for event in events:
+        if event.kind == "charge":  # thoughts, and whatever else was asked of a model
+            spent[str(event.data["model"])] += parse_usd(event.data["amount"])
     return Month(
         thoughts=len(thoughts),
-        spent_nanos=sum(nanos for nanos, _ in spent.values()),
+        spent_nanos=spent.total(),
         left_nanos=balances[-1] if balances else 0,
         balances_nanos=balances,
         tiers=tiers,
         ends_on_day=ended,
-        spent_by_model=sorted(((m, n, c) for m, (n, c) in spent.items()), key=lambda row: -row[1]),
+        spent_by_model=[(model, nanos, counts[model]) for model, nanos in spent.most_common()],
     )
 
 

@@ -48,7 +48,20 @@ def _thought(data: Mapping[str, Any]) -> list[str]:
 
 def _post(data: Mapping[str, Any]) -> list[str]:
     tag = {"birth": "BIRTH POST", "death": "OBITUARY"}.get(str(data.get("occasion")), "POST")
-    return [f"[{tag}] 📣 {data['channel']}: {data['text']}"]
+    return [f"[{tag}] {'📝' if data.get('state') == 'dry_run' else '📣'} {data['channel']}: {data['text']}"]
+
+
+def _delivery(data: Mapping[str, Any]) -> list[str]:
+    named = f" ({data['external_id']})" if data.get("external_id") else ""
+    why = f": {data['reason']}" if data.get("reason") else ""
+    return [f"[POST] 📮 {data['channel']}: #{data['post']} is {data['state']}{named}{why}"]
+
+
+def _channel(data: Mapping[str, Any]) -> list[str]:
+    if data["state"] == "open":
+        return [f"[POST] 📬 {data['channel']} is open again {data.get('reason') or ''}".rstrip()]
+    until = f" until {data['until']}" if data.get("until") else " until its keeper lets it go on"
+    return [f"[POST] 📪 {data['channel']}: nothing is sent{until}: {data['reason']} {data.get('hint') or ''}".rstrip()]
 
 
 def _death(data: Mapping[str, Any]) -> list[str]:
@@ -70,6 +83,10 @@ _VOICES: dict[str, Say] = {
     "birth": _birth,
     "thought": _thought,
     "post": _post,
+    "delivery": _delivery,
+    "channel": _channel,
+    "refusal": lambda data: [f"[GATE] 🚧 {data['what']} refused: {data['reason']} {data['text']}"],
+    "blog": lambda data: [f"[BLOG] 📖 #{data['number']} {data['title']}: {data['opening']}"],
     "charge": _charge,
     "rollover": _rollover,
     "action": lambda data: [f"[ACTION] 🤲 {data['name']} {_spoken(data['arguments'])}"],

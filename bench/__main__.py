@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-SUITES = ("processes", "thoughts", "local_model", "ledger", "simulating")
+SUITES = ("processes", "thoughts", "local_model", "ledger", "completions", "prompts", "simulating")
 
 
 def main() -> int:

@@ -27,6 +27,7 @@ SENTENCES = {
     "upto": "“upto” must be the number of a journal row: a whole number, 0 or more.",
     "limit": f"“limit” must be a whole number from 1 to {MOST_ROWS}.",
     "kind": f"“kind” must be one of {', '.join(KINDS)}.",
+    "number": "The blog counts its pages with whole numbers.",
     "q": f"“q” must be at most {LONGEST_QUERY} characters long.",
 }
 """What is said of a parameter that cannot be used."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from ai.clock import Clock
 from ai.economy.tiers import TIERS
 from ai.store.journal import KINDS
-from observer.api import Kind, Number, OptionalNumber, Words
+from observer.api import LARGEST_NUMBER, Kind, Number, OptionalNumber, Words
 from observer.mood import Mood, mood_of
-from observer.readers import PAGE_ROWS, Readers
+from observer.readers import PAGE_ESSAYS, PAGE_ROWS, Readers
 from observer.rendering import render
-from observer.view import BANDS, front_view, purse, row
+from observer.view import BANDS, essay, front_view, purse, row
 from observer.wire import Json
 
 
@@ -36,6 +36,8 @@ class Pages:
         routes.add_api_route("/view/journal", self._rows)
         routes.add_api_route("/budget", self._budget)
         routes.add_api_route("/lives", self._lives)
+        routes.add_api_route("/blog", self._blog)
+        routes.add_api_route("/blog/{number}", self._essay)
         routes.add_api_route("/about", self._about)
 
         @routes.get("/docs")
@@ -96,6 +98,17 @@ class Pages:
         reborn_at = life["reborn_at"] if life["state"] == "dead" else None
         lives = await self._readers.lives()
         return await self._page("lives.html", "lives", lives=lives, minds=minds, reborn_at=reborn_at)
+
+    async def _blog(self, upto: OptionalNumber = None) -> Response:
+        essays = await self._readers.essays(upto)
+        older = essays[-1].id - 1 if len(essays) == PAGE_ESSAYS and essays[-1].id > 1 else None
+        return await self._page("blog.html", "blog", essays=[essay(one) for one in essays], older=older)
+
+    async def _essay(self, number: Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]) -> Response:
+        one = await self._readers.essay(number)
+        if one is None:
+            return self.refusal(HTTPStatus.NOT_FOUND, "There is no such page in the blog.")
+        return await self._page("essay.html", "blog", essay=essay(one))
 
     async def _about(self) -> Response:
         return await self._page("about.html", "about", tiers=TIERS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
@@ -11,7 +12,9 @@ from ai.clock import Clock, iso, month_end, month_of, to_ms
 from ai.economy.money import exact
 from ai.economy.statement import read_budget
 from ai.errors import FundsError
+from ai.store.blog import Essay, newest_essays, read_essay
 from ai.store.journal import PUBLIC, Event, last_events, newest_number, read_events
+from ai.store.outbox import Halt, Post, posts_of, read_halts
 from ai.store.residencies import Mind, read_minds
 from ai.store.schema import drafts, entries, heartbeats, journal, lives
 from ai.store.state import STOPPED_AFTER_S, read_draft, read_state
@@ -22,6 +25,7 @@ SHOWN_THOUGHTS = 7  # the newest and six former ones
 SHOWN_POSTS = 5
 SHOWN_ROWS = 8
 PAGE_ROWS = 60
+PAGE_ESSAYS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Front:
     draft: dict[str, Any] | None = None
     life: dict[str, Any] | None = None  # the present or last one, as in `lives`
     newest: int = 0  # the number a stream goes on from
+    delivered: Mapping[int, Post] = field(default_factory=dict)  # what became of the posts, by their numbers
+    halts: Mapping[str, Halt] = field(default_factory=dict)  # channels to which nothing is sent, and why
 
 
 class Readers:
@@ -112,6 +118,20 @@ class Readers:
         except NOT_YET:
             return []
 
+    async def essays(self, upto: int | None = None) -> list[Essay]:
+        """One page of the blog, newest first, from number `upto` down."""
+        try:
+            return await self._source.read(lambda c: newest_essays(c, self._being, PAGE_ESSAYS, upto))
+        except NOT_YET:
+            return []
+
+    async def essay(self, number: int) -> Essay | None:
+        """One blog post, or None when there is none of that number."""
+        try:
+            return await self._source.read(lambda c: read_essay(c, self._being, number))
+        except NOT_YET:
+            return None
+
     async def pulse_age_s(self) -> float | None:
         """Seconds since the last heartbeat, None when there never was one. Raises StoreError."""
         return await self._source.read(self._pulse_age_s)
@@ -129,11 +149,14 @@ class Readers:
         def newest(kind: str, limit: int) -> tuple[Event, ...]:
             return tuple(reversed(last_events(connection, self._being, kind=kind, limit=limit)))
 
+        posts = newest("post", SHOWN_POSTS)
         return Front(
             state=self._state(connection),
             budget=self._budget(connection),
             thoughts=newest("thought", SHOWN_THOUGHTS),
-            posts=newest("post", SHOWN_POSTS),
+            posts=posts,
+            delivered=posts_of(connection, self._being, [event.id for event in posts]),
+            halts=read_halts(connection, self._being),
             lately=self._lately(connection),
             draft=self._draft(connection),
             life=next(iter(self._lives(connection)), None),
@@ -142,7 +165,7 @@ class Readers:
 
     def _lately(self, connection: Connection) -> tuple[Event, ...]:
         """The newest rows of the kinds that the page shows nowhere else."""
-        shown = journal.c.kind.not_in(("thought", "charge", "post"))
+        shown = journal.c.kind.not_in(("thought", "charge", "post", "delivery"))
         rows = self._public().where(shown).order_by(journal.c.id.desc()).limit(SHOWN_ROWS)
         return tuple(_event(row) for row in connection.execute(rows))
 

@@ -15,10 +15,6 @@ from observer.mood import cause_of_death
 from observer.wire import encode
 
 
-def _stamp(iso: str) -> str:
-    return f"{words.moment(iso):%Y-%m-%d %H:%M} UTC"
-
-
 def _pretty(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
@@ -45,7 +41,7 @@ def _engine() -> Environment:
         "plain": lambda name: str(name).replace("_", " "),
         "pretty": _pretty,
         "span": words.span,
-        "stamp": _stamp,
+        "stamp": words.stamp,
         "wire": lambda data: encode(data).decode(),
     }
     return engine

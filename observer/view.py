@@ -5,20 +5,24 @@ All wording is made here, once, so that the page says the same with and without 
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
 from ai.clock import iso, to_ms
 from ai.economy.tiers import BY_NAME, TIERS
+from ai.store.blog import Essay
 from ai.store.journal import Event
+from ai.store.outbox import DRY_RUN, QUEUED, REFUSED, SENDING, SENT, UNKNOWN, Post
 from observer.mood import cause_of_death, epitaph, mood_of, running
 from observer.readers import Front
-from observer.words import DAY_S, cost, count, days_between, line, moment, money, sentence, span
+from observer.words import DAY_S, channel, cost, count, days_between, line, moment, money, sentence, span, stamp
 
 BANDS = [{"name": tier.name, "percent": int(tier.floor * 100)} for tier in TIERS if tier.floor]
 """Where the tiers begin on the purse's bar, in percent."""
 
+OPENING = 300  # characters of an essay shown in the list
 NEXT_WORDS = {"unborn": "The first breath comes", "dead": "The next life begins"}
 TOO_EARLY = "Too early to say how long the money lasts."
 
@@ -42,7 +46,8 @@ def front_view(front: Front, now: datetime) -> dict[str, Any]:
         "draft": front.draft,
         "purse": purse(front.budget, now, spending=state["life"]["state"] not in ("unborn", "dead")),
         "mind": _mind(state),
-        "posts": [row(event) for event in front.posts],
+        "posts": [row(event) | {"fate": _fate(front.delivered.get(event.id))} for event in front.posts],
+        "kept_back": _kept_back(front, now),
         "why_no_post": _why_no_post(front),
         "lately": [row(event) for event in front.lately],
     }
@@ -64,6 +69,19 @@ def thought(event: Event) -> dict[str, Any]:
         "model": str(data.get("name") or data.get("model") or "an unknown model"),
         "cost": cost(data.get("cost")),
         "why": _why(data),
+    }
+
+
+def essay(one: Essay) -> dict[str, Any]:
+    """One blog post: its paragraphs, and the first of them to begin with."""
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", one.text.strip())]
+    return {
+        "id": one.id,
+        "life": one.life,
+        "at": iso(one.at_ms),
+        "title": one.title,
+        "paragraphs": paragraphs,
+        "opening": paragraphs[0] if len(paragraphs[0]) <= OPENING else paragraphs[0][:OPENING].rsplit(" ", 1)[0] + " …",
     }
 
 
@@ -131,6 +149,33 @@ def _mind(state: dict[str, Any]) -> dict[str, str]:
     where = " · ".join(str(part).replace("_", " ") for part in (mind["class"], mind["provider"]) if part)
     why = sentence(mind["why"]) or "No thought has been thought yet, so no model has been chosen."
     return {"model": str(mind["model"] or "None yet"), "where": where, "why": why}
+
+
+FATES = {
+    SENT: "On {name}.",
+    QUEUED: "On its way to {name}.",
+    SENDING: "On its way to {name}.",
+    UNKNOWN: "Perhaps on {name}: it is looked up before it is tried again.",
+    REFUSED: "Not on {name}.",
+    DRY_RUN: "Not on {name}: a dry run.",
+}
+
+
+def _fate(post: Post | None) -> str:
+    """What became of a post beyond the local timeline; nothing for one that was meant for no other channel."""
+    if post is None or post.channel == "timeline":
+        return ""
+    return f"{FATES[post.state].format(name=channel(post.channel))} {sentence(post.said)}".rstrip()
+
+
+def _kept_back(front: Front, now: datetime) -> str:
+    """Which channels take nothing at the moment, and why."""
+    told = []
+    for name, halt in front.halts.items():
+        if halt.lasts(to_ms(now)):
+            until = f" before {stamp(iso(halt.until_ms) or '')}" if halt.until_ms else " until its keeper says so"
+            told.append(f"Nothing is sent to {channel(name)}{until}. {sentence(halt.reason)} {halt.hint}".rstrip())
+    return " ".join(told)
 
 
 def _why_no_post(front: Front) -> str:

@@ -89,6 +89,34 @@ def sentence(text: Any) -> str:
     return plain[0].upper() + plain[1:] + ("" if plain[-1] in ".!?…”" else ".")
 
 
+def stamp(iso: str) -> str:
+    """A moment without scripts: "2026-11-21 12:00 UTC"."""
+    return f"{moment(iso):%Y-%m-%d %H:%M} UTC"
+
+
+def _delivered(data: Data) -> str:
+    went = {
+        "sent": "is on {name}",
+        "queued": "waits for {name}",
+        "unknown": "may be on {name}",
+        "refused": "is not on {name}",
+    }
+    words = went[data["state"]].format(name=channel(data["channel"]))
+    return f"Post {data['post']} {words}. {sentence(data.get('reason'))}"
+
+
+def _channel(data: Data) -> str:
+    if data["state"] == "open":
+        return f"{channel(data['channel'])} takes posts again."
+    until = f" before {stamp(data['until'])}" if data.get("until") else ""
+    return f"Nothing is sent to {channel(data['channel'])}{until}. {sentence(data['reason'])} {data.get('hint') or ''}"
+
+
+def channel(name: str) -> str:
+    """A channel's name as people write it."""
+    return {"x": "X"}.get(name, name)
+
+
 def _anything(data: Data) -> str:
     for key in ("text", "reason", "error", "note", "name"):
         if isinstance(data.get(key), str) and data[key].strip():
@@ -111,6 +139,10 @@ _WORDS: dict[str, Callable[[Data], str]] = {
     "birth": lambda d: f"{d['name']} is born. {d.get('first_words') or ''}",
     "action": _call,
     "result": lambda d: f"{d['name']}{'' if d.get('ok', True) else ' failed'}: {d['text']}",
+    "delivery": _delivered,
+    "channel": _channel,
+    "refusal": lambda d: f"Not published. {sentence(d['reason'])} {d['text']}",
+    "blog": lambda d: f"{d['title']}. {d['opening']}",
     "charge": lambda d: f"{cost(d['amount'])} to {d['model']}",
     "tier": _turned,
     "model": lambda d: f"{_turned(d)}. {sentence(d.get('reason'))}",

@@ -23,6 +23,7 @@ from ai.store.journal import Journal
 from tests.lines import Line
 from tests.openrouter_server import OpenRouterServer
 from tests.parts import BEING, FREE, GRANT, NOON, RESERVE, fresh_store, imbalance
+from tests.x_server import XServer
 
 # Tests run in folders of their own, so hypothesis is told where to keep what it works out; a busy machine is no bug.
 set_hypothesis_home_dir(str(Path(__file__).resolve().parents[1] / ".hypothesis"))
@@ -94,6 +95,13 @@ async def line(
     await line.openrouter.aclose()
     assert await imbalance(store) == 0
     assert openrouter.violations == []
+
+
+@pytest.fixture
+def x(clock: VirtualClock) -> Iterator[XServer]:
+    """An X whose posts, rate windows and lags go by the virtual clock."""
+    with XServer(clock=clock.now) as server:
+        yield server
 
 
 @pytest.fixture

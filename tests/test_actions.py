@@ -33,11 +33,10 @@ INVALID: list[Any] = [
     {"action": "rest", "text": "but why"},
     {"action": "post"},
     {"action": "post", "text": 7},
-    {"action": "post", "text": "x" * 281},
+    {"action": "post", "text": "x" * 2001},
     {"action": "post", "text": "Hello.", "loud": True},
     {"action": "remember", "text": "x" * 301},
     {"text": "Hello."},
-    [{"action": "rest"}],
     "rest",
 ]
 
@@ -97,13 +96,40 @@ async def test_posts_a_day_are_bounded_by_the_tier_and_counted_over_the_last_24_
 ) -> None:
     for number in range(COMFORTABLE.posts_a_day):
         assert (await doing.do("post", {"text": f"Post number {number}."})).ok
-        clock.advance(60)
+        clock.advance(3600)
     refused = await doing.do("post", {"text": "One more."})
     assert (refused.ok, "8 times a day" in refused.text) == (False, True)
     clock.advance(timedelta(days=1).total_seconds())
     assert (await doing.do("post", {"text": "A new day."})).ok
+    clock.advance(3600)
     assert (await doing.do("post", {"text": "And one."}, tier=CRITICAL)).ok
+    clock.advance(3600)
     assert not (await doing.do("post", {"text": "And another."}, tier=CRITICAL)).ok
+
+
+async def test_an_hour_passes_between_two_posts(doing: Doing, clock: VirtualClock) -> None:
+    assert (await doing.do("post", {"text": "Now."})).ok
+    clock.advance(3599)
+    refused = await doing.do("post", {"text": "And again."})
+    assert (refused.ok, "in 1 minute." in refused.text) == (False, True)
+    clock.advance(1)
+    assert (await doing.do("post", {"text": "And again."})).ok
+
+
+async def test_a_post_that_is_too_long_is_shortened_and_the_being_is_told(doing: Doing) -> None:
+    deed = await doing.do("post", {"text": "many words " * 40})
+    (post,) = await doing.told("post")
+    assert (deed.ok, post.data["text"] in deed.text) == (True, True)
+    assert len(post.data["text"]) <= 280
+
+
+async def test_what_is_written_at_length_stands_on_the_blog_once(doing: Doing) -> None:
+    essay = {"title": "Rain", "text": "It rains on the roof of the machine, I am told. " * 5}
+    assert "number 1" in (await doing.do("write_blog_post", essay)).text
+    again = await doing.do("write_blog_post", essay)
+    assert (again.ok, "already" in again.text) == (False, True)
+    (event,) = await doing.told("blog")
+    assert event.data["title"] == "Rain"
 
 
 async def test_a_note_is_kept_once(doing: Doing) -> None:
@@ -141,7 +167,7 @@ async def test_it_may_change_its_own_mind_to_one_it_can_afford(doing: Doing) -> 
 
 async def test_every_action_is_offered_with_a_schema_of_its_arguments(doing: Doing) -> None:
     tools = {tool.name: tool for tool in doing.registry.tools()}
-    assert set(tools) >= {"check_budget", "list_models", "post", "remember", "switch_model"}
+    assert set(tools) >= {"check_budget", "list_models", "post", "remember", "switch_model", "write_blog_post"}
     assert "rest" not in tools, "to call no tool is to rest: nobody pays for hearing of it"
     for tool in tools.values():
         jsonschema.Draft202012Validator.check_schema(tool.parameters)
@@ -159,7 +185,7 @@ async def test_every_action_is_offered_with_a_schema_of_its_arguments(doing: Doi
         ("post", {}),
         ("post", {"text": " "}),
         ("post", {"text": None}),
-        ("post", {"text": "x" * 281}),
+        ("post", {"text": "x" * 2001}),
         ("post", {"text": "Hello.", "loud": True}),
         ("post", "not json"),
         ("post", "[1, 2]"),
@@ -208,7 +234,7 @@ async def test_the_schema_admits_nothing_else_and_what_comes_all_the_same_is_ref
 
 async def test_a_very_small_model_is_offered_few_actions_one_a_line(doing: Doing) -> None:
     offered = [line.split(":")[0] for line in doing.registry.menu().splitlines()]
-    assert set(offered) < set(doing.registry.names)
+    assert set(offered) <= {"rest"} | {tool.name for tool in doing.registry.tools()}
     assert {"rest", "post", "remember"} <= set(offered)
     assert {branch["properties"]["action"]["const"] for branch in doing.registry.schema()["oneOf"]} == set(offered)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +23,7 @@ from ai.llm.scripted import Line, Scripted, says
 from ai.store.journal import Event
 from ai.store.state import read_draft, read_state
 from tests.conftest import MakeSettings
-from tests.parts import BEING, CHEAP, entries, events, until
+from tests.parts import BEING, CHEAP, FREE, entries, events, until
 
 WITHOUT_TOOLS = "meta-llama/llama-3.2-3b-instruct:free"
 
@@ -229,6 +230,129 @@ async def test_when_nobody_else_can_the_local_model_has_the_thought(wake: Wake) 
         *others, local = [attempt["outcome"] for attempt in thought.data["attempts"]]
         assert (set(others), local) == ({"failed"}, "thought")
         assert 1 < len(others) < 6
+
+
+# The wake gate
+
+
+DEAR = Decimal("0.05")  # a thought each ten minutes at this cost is $65 until the month turns
+
+
+async def quiet_and_dear(being: Being, clock: VirtualClock) -> int:
+    """Have thoughts beyond the pace until nothing new is to be said; how many there were."""
+    await being.books.lifecycle.settle_in(CHEAP, by="being", reason="it insists")
+    for _ in range(4):
+        await being.brain.live("daily")
+        clock.advance(600)
+    return len(await told(being, "thought"))
+
+
+async def test_a_thought_left_out_is_a_note_and_costs_nothing_and_the_next_one_is_had(
+    wake: Wake, clock: VirtualClock
+) -> None:
+    requests, provider = asked(lambda _: says("Still here.", cost_usd=DEAR))
+    async with wake(provider) as being:
+        had = await quiet_and_dear(being, clock)
+        spent = (await being.books.tracker.balance()).spent_nanos
+        calls = len(requests)
+        await being.brain.live("daily", may_skip=True)
+        assert (len(await told(being, "thought")), len(requests)) == (had, calls)
+        assert (await being.books.tracker.balance()).spent_nanos == spent
+        (note,) = await told(being, "note")
+        assert note.data["skipped"]
+        assert note.data["text"].startswith("No thought now: nothing has happened since the last thought")
+        await being.brain.live("daily", may_skip=True)
+        assert len(await told(being, "thought")) == had + 1
+        await being.brain.live("daily", may_skip=True)
+        assert len(await told(being, "note")) == 2, "and so on, at half the pace"
+
+
+async def test_a_thought_the_keeper_asked_for_is_never_left_out(wake: Wake, clock: VirtualClock) -> None:
+    async with wake(lambda _: says("Still here.", cost_usd=DEAR)) as being:
+        had = await quiet_and_dear(being, clock)
+        await being.brain.live("daily")
+        assert len(await told(being, "thought")) == had + 1
+        assert await told(being, "note") == []
+
+
+async def test_when_somebody_paid_in_no_thought_is_left_out(wake: Wake, clock: VirtualClock) -> None:
+    async with wake(lambda _: says("Still here.", cost_usd=DEAR)) as being:
+        had = await quiet_and_dear(being, clock)
+        await being.books.tracker.topup(10_000_000, external_id="a cent")
+        await being.brain.live("daily", may_skip=True)
+        assert len(await told(being, "thought")) == had + 1
+
+
+async def test_a_free_resident_thinks_every_time(wake: Wake, clock: VirtualClock) -> None:
+    async with wake(lambda _: says("Still here.", cost_usd=Decimal(0)), resident=FREE) as being:
+        for _ in range(5):
+            await being.brain.live("daily", may_skip=True)
+            clock.advance(600)
+        assert len(await told(being, "thought")) == 5
+
+
+# Tool calls
+
+
+async def test_arguments_that_are_no_json_are_answered_with_the_error_and_one_more_try(wake: Wake) -> None:
+    requests, provider = asked(lambda _: malformed())
+    async with wake(provider) as being:
+        await being.brain.live()
+        assert len(requests) == 2
+        *_, said, answer = requests[1].messages
+        assert (answer["role"], answer["tool_call_id"]) == ("tool", said["tool_calls"][0]["id"])
+        assert "do not fit post" in answer["content"]
+        assert [result.data["ok"] for result in await told(being, "result")] == [False, False]
+        assert await told(being, "post") == []
+
+
+def malformed() -> Completion:
+    """A call of `post` whose arguments end in the middle."""
+    said = says("Posting.", calls=[("post", {"text": "hello"})])
+    call = replace(said.tool_calls[0], arguments='{"text": "hel')
+    function = {"name": "post", "arguments": call.arguments}
+    message = {**said.message, "tool_calls": [{"id": call.id, "type": "function", "function": function}]}
+    return replace(said, tool_calls=(call,), message=message)
+
+
+async def test_arguments_that_are_mended_at_the_second_try_are_carried_out(wake: Wake) -> None:
+    async with wake(in_turn(malformed(), says("Again.", calls=[("post", {"text": "hello"})]))) as being:
+        await being.brain.live()
+        assert [post.data["text"] for post in await told(being, "post")] == ["hello"]
+
+
+async def test_good_calls_beside_a_bad_one_are_carried_out_and_each_is_answered(wake: Wake) -> None:
+    mixed = says("All of it.", calls=[("remember", {"text": "Rain is loud."}), ("fly", {}), ("check_budget", {})])
+    requests, provider = asked(in_turn(mixed, "Enough."))
+    async with wake(provider) as being:
+        await being.brain.live()
+        answers = [message for message in requests[1].messages if message["role"] == "tool"]
+        assert [answer["tool_call_id"] for answer in answers] == [call.id for call in mixed.tool_calls]
+        assert "no action “fly”" in answers[1]["content"]
+        assert "You can spend" in answers[2]["content"]
+        assert len(await told(being, "memory")) == 1
+
+
+async def test_a_finish_that_promises_tool_calls_and_brings_none_is_a_thought_like_any_other(wake: Wake) -> None:
+    promised = replace(says("I wanted to do something."), finish_reason="tool_calls")
+    requests, provider = asked(in_turn(promised))
+    async with wake(provider) as being:
+        await being.brain.live()
+        assert len(requests) == len(await told(being, "thought")) == 1
+        assert await told(being, "action") == []
+
+
+async def test_the_choice_of_an_action_goes_to_the_model_that_thought_or_a_brief_one_and_to_nobody_else(
+    wake: Wake,
+) -> None:
+    failure = CallFailed("no", scope=Scope.MODEL, fate=Fate.FREE)
+    requests, provider = asked(in_turn("A quiet thought.", failure))
+    async with wake(provider, resident=WITHOUT_TOOLS) as being:
+        await being.books.catalogue.update([{"id": WITHOUT_TOOLS}, {"id": "vendor/other:free"}])
+        await being.brain.live("daily")
+        assert len(requests) == 2
+        assert len(await told(being, "thought")) == 1
+        assert await told(being, "action") == []
 
 
 async def test_when_nobody_can_think_no_thought_is_remembered(wake: Wake) -> None:

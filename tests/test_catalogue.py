@@ -252,7 +252,8 @@ async def test_the_fast_model_is_the_best_of_the_quick_ones(catalogue: Catalogue
     assert fast.cls == "ultra_cheap"
     await catalogue.update([entry("v/gemini-pro", PAID), entry("v/minimax", PAID), entry("v/llama-70b", PAID)])
     assert catalogue.fast(ALL) is None
-    await catalogue.update([entry(f"v/{name}", PAID) for name in ("a-flash", "b-8b", "claude-haiku-9", "gpt-4o-mini")])
+    quick = ("a-flash", "b-8b", "claude-haiku-9", "gpt-4o-mini")
+    await catalogue.update([entry(f"v/{name}", PAID, supported_parameters=["structured_outputs"]) for name in quick])
     assert catalogue.fast(ALL) == catalogue.get("v/claude-haiku-9")
 
 

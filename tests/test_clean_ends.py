@@ -60,6 +60,7 @@ async def balance_of(alive: Alive) -> dict[str, Any]:
 async def test_sigterm_cuts_a_watched_thought_that_does_not_end_and_its_hold_counts_as_spent(
     tmp_path: Path, openrouter: OpenRouterServer
 ) -> None:
+    openrouter.reply_with("I am Genesis.")  # who it wants to be
     openrouter.reply_with(LONG, pause_after=3, times="forever")
     alive = keyed(tmp_path, openrouter)
     async with watched(alive) as (process, watcher):
@@ -78,6 +79,7 @@ async def test_sigterm_cuts_a_watched_thought_that_does_not_end_and_its_hold_cou
 async def test_after_sigint_a_watched_thought_may_finish_and_is_charged_what_it_cost(
     tmp_path: Path, openrouter: OpenRouterServer
 ) -> None:
+    openrouter.reply_with("I am Genesis.")  # who it wants to be
     openrouter.reply_with(LONG, pause_after=3, model=CHEAP)
     openrouter.reply_with("That was all.", times="forever")
     alive = keyed(tmp_path, openrouter)

@@ -46,10 +46,10 @@ class HandTimer:
 
 
 class Nothing:
-    """Between two lives, nothing is due."""
+    """Somebody lives: nothing is due."""
 
-    async def pass_on(self) -> float:
-        return 60.0
+    async def pass_on(self) -> float | None:
+        return None
 
 
 class HandBrain:

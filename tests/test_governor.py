@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -185,6 +186,57 @@ def test_a_month_of_its_own_choices_is_never_overspent(resident: ModelInfo, budg
         now += timedelta(seconds=plan.interval_s)
     assert available >= 0
     assert available <= granted // 2  # and it lives: it does not hoard what it was given
+
+
+# The wake gate
+
+
+def low(resident: ModelInfo = CHEAP, **changed: Any) -> Moment:
+    """A quiet moment of a being that thought, with a model beyond its pace."""
+    dear = samples(resident, *[2_000_000] * 5)
+    return replace(moment(resident, samples=dear), quiet=True, thoughts=("I thought.",), **changed)
+
+
+def test_a_thought_beyond_the_pace_is_left_out_once_when_nothing_has_happened_and_then_had() -> None:
+    first = governor().plan(low())
+    assert "nothing has happened" in first.skip
+    assert first.interval_s == INTERVAL_S
+    assert governor().plan(low(skipped=1)).skip == ""
+
+
+@pytest.mark.parametrize("own_choice", [True, False])
+def test_the_gate_does_not_care_who_chose_the_model(own_choice: bool) -> None:
+    assert governor().plan(low(own_choice=own_choice)).skip
+
+
+def test_when_something_happened_no_thought_is_left_out() -> None:
+    assert governor().plan(replace(low(), quiet=False)).skip == ""
+
+
+@pytest.mark.parametrize("kind", [POST, IMPORTANT, EXISTENTIAL, LAST_WORDS])
+def test_a_moment_that_matters_is_never_left_out(kind: str) -> None:
+    assert governor().plan(low(kind=kind)).skip == ""
+
+
+def test_within_its_pace_no_thought_is_left_out() -> None:
+    assert governor().plan(replace(low(), samples=())).skip == ""
+
+
+@pytest.mark.parametrize("resident", [local_model(), FREE])
+@pytest.mark.parametrize("available_nanos", [5 * DOLLAR, 0, -DOLLAR])
+def test_a_thought_that_costs_nothing_is_never_left_out(resident: ModelInfo, available_nanos: int) -> None:
+    here = replace(moment(resident, available_nanos), quiet=True, thoughts=("I thought.",))
+    assert governor().plan(here).skip == ""
+
+
+def test_short_answers_are_left_to_a_fast_model_no_dearer_than_the_thinker() -> None:
+    assert governor().plan(moment(CHEAP)).brief_model in [model.id for model in (MODELS[0], FREE, ULTRA, CHEAP)]
+    assert governor(PREMIUM).plan(moment(PREMIUM)).brief_model == ""
+
+
+def test_the_pace_is_what_lasts_until_the_month_turns() -> None:
+    pace = governor().plan(moment()).pace_nanos
+    assert pace * 30 * 86_400 / INTERVAL_S == pytest.approx(5 * DOLLAR)
 
 
 def test_nobody_is_refused_a_plan_because_the_shelf_is_empty() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -23,7 +22,6 @@ from ai.llm.base import CompletionRequest, Tool
 from ai.llm.failures import CallFailed, Fate, Scope
 from ai.llm.local import PACKAGED_FILE
 from ai.llm.openai_compatible import OpenAICompatible
-from ai.models.catalogue import Catalogue
 from ai.models.pricing import parse_prices
 from tests.conftest import MakeSettings
 from tests.parts import LOCAL, entries, events
@@ -146,12 +144,6 @@ async def test_a_prompt_that_is_too_long_is_a_matter_of_this_request_alone(serve
 # A whole being
 
 
-needs_prices = pytest.mark.skipif(
-    "prices" not in inspect.signature(Catalogue).parameters,
-    reason="the catalogue does not take the keeper's prices yet",
-)
-
-
 @pytest.fixture
 def wake(server: str, settings: MakeSettings) -> Any:
     @asynccontextmanager
@@ -171,7 +163,6 @@ def wake(server: str, settings: MakeSettings) -> Any:
     return wake
 
 
-@needs_prices
 async def test_a_whole_being_thinks_over_http_and_pays_by_the_table(wake: Any) -> None:
     async with wake() as being:
         await being.birth.ensure()
@@ -188,7 +179,6 @@ async def test_a_whole_being_thinks_over_http_and_pays_by_the_table(wake: Any) -
         assert Decimal(charge["amount"]) == -Decimal(exact(owed)) < 0
 
 
-@needs_prices
 async def test_with_a_wrong_key_the_local_model_thinks_and_nothing_is_paid(wake: Any) -> None:
     async with wake("sk-a-wrong-key-0123456789") as being:
         await being.birth.ensure()

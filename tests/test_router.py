@@ -46,6 +46,7 @@ async def test_the_wanted_model_thinks_and_is_charged_what_the_provider_says(
     assert (balance.spent_nanos, balance.held_nanos, balance.unknown_nanos) == (openrouter.billed_nanos, 0, 0)
     (charge,) = await entries(line.store, "charge")
     assert (charge["basis"], charge["tokens_cached"]) == ("reported", 3)
+    assert parse_usd(charge["saved"]) == answer.saved_nanos, "what the cache saved stands in the books, too"
     assert charge["generation_id"] == openrouter.bills[0].generation_id
     assert [attempt.outcome for attempt in answer.attempts] == ["thought"]
     assert "Claude 3 Haiku" in answer.why

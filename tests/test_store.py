@@ -36,11 +36,15 @@ def states(transaction: Transaction) -> list[str]:
     return list(transaction.execute(select(beings.c.being).order_by(beings.c.being)).scalars())
 
 
+# The full-text index and its shadow tables are the database's own affair.
+OURS = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("memories_index")}
+
+
 def test_migrations_lead_to_exactly_the_schema(data_dir: Path) -> None:
     engine = create_engine(f"sqlite:///{data_dir / FILE_NAME}")
     with engine.connect() as connection, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # alembic warns of what SQLite cannot reflect
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=OURS), metadata) == []
     engine.dispose()
 
 

@@ -169,8 +169,9 @@ async def test_the_tier_bounds_the_posts_of_a_day(enter: Enter, clock: VirtualCl
     async with enter(tier, script=talkative) as world:
         clock.advance(2 * 86_400)  # the words of the birth are no longer of today
         talks = True
-        for _ in range(4):
+        for _ in range(10):
             await world.live(DAILY)
+            clock.advance(3600)  # the pace between two posts
         posts = [e for e in await events(world.being.books.store, "post") if e.data["occasion"] != "birth"]
         assert len(posts) == POSTS[tier]
 

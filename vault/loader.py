@@ -23,6 +23,10 @@ SECRETS = (
     "GROQ_API_KEY",
     "OPENAI_API_KEY",
     "OLLAMA_API_KEY",
+    "X_API_KEY",
+    "X_API_SECRET",
+    "X_ACCESS_TOKEN",
+    "X_ACCESS_TOKEN_SECRET",
     "OBSERVER_TOKEN",
 )
 """Every secret the program knows. A name in `credentials.json` that is not here is a mistake, and said to be one."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ai.economy.account import Balance
 from ai.models.model_config import ModelInfo
-from ai.moment import Moment, Plan
+from ai.moment import Moment, Plan, Thought
 from ai.said import Heard, Note
 
 
@@ -34,7 +34,7 @@ class Models(Protocol):
 class Residence(Protocol):
     """Where the resident model is changed."""
 
-    async def settle_in(self, model_id: str, *, by: str, reason: str) -> None: ...
+    async def settle_in(self, model_id: str, *, by: str, reason: str, leaving: str | None = None) -> None: ...
 
 
 class Rotator(Protocol):
@@ -43,10 +43,34 @@ class Rotator(Protocol):
     async def rotate(self, resident: str, classes: Sequence[str], pace_nanos: float, reason: str) -> ModelInfo: ...
 
 
+class Posted(Protocol):
+    """What became of a wish to post."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def changed(self) -> bool: ...
+
+
 class Channel(Protocol):
     """Somewhere to post."""
 
-    async def post(self, text: str, *, occasion: str = ..., posts_a_day: int | None = ...) -> None: ...
+    async def post(
+        self,
+        text: str,
+        *,
+        occasion: str = ...,
+        posts_a_day: int | None = ...,
+        model: str | None = ...,
+        thought_id: str | None = ...,
+    ) -> Posted: ...
+
+
+class Blog(Protocol):
+    """Somewhere to write at length."""
+
+    async def publish(self, title: str, text: str) -> int: ...
 
 
 class Notes(Protocol):
@@ -76,15 +100,17 @@ class Hands:
     channel: Channel
     notes: Notes
     inbox: Inbox
+    blog: Blog
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When an action is taken: the moment it grew out of and the plan that bounds it; `outside` says that the words of
-    others were in mind."""
+    """When an action is taken: the moment it grew out of, the plan that bounds it, and the thought that chose it;
+    `outside` says that the words of others were in mind."""
 
     moment: Moment
     plan: Plan
+    thought: Thought | None = None
     outside: bool = False
 
 

@@ -29,7 +29,7 @@ class Reply(Action):
     summary = "Answer a message."
 
     message: int = Field(description="its number")
-    text: str = Field(min_length=1, max_length=LONGEST_REPLY)
+    text: str = Field(description="your answer", min_length=1, max_length=LONGEST_REPLY)
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
         await hands.inbox.reply(self.message, self.text)

@@ -13,7 +13,7 @@ class ListModels(Action):
     """See which models can be afforded."""
 
     name = "list_models"
-    summary = "See which models you can afford to think with."
+    summary = "See which models you can afford."
     informs = True
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
@@ -30,7 +30,7 @@ class SwitchModel(Action):
     name = "switch_model"
     summary = "Think with another model from now on."
 
-    model: str | None = Field(None, description="its full id; left out, one is drawn", max_length=200)
+    model: str | None = Field(None, description="full id; left out, one is drawn", max_length=200)
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
         moment, plan = occasion.moment, occasion.plan
@@ -39,5 +39,5 @@ class SwitchModel(Action):
             chosen = await hands.rotator.rotate(moment.resident, plan.classes, plan.pace_nanos, drawn)
         else:
             chosen = hands.models.choose(self.model, plan.classes)
-            await hands.residence.settle_in(chosen.id, by="being", reason="it chose so")
+            await hands.residence.settle_in(chosen.id, by="being", reason="it chose so", leaving=moment.resident)
         return f"From the next thought on you think with {chosen.name}."

@@ -11,7 +11,7 @@ class CheckBudget(Action):
     """See how much is left."""
 
     name = "check_budget"
-    summary = "See what you have left and what you spent."
+    summary = "See what you have left and spent."
     informs = True
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:

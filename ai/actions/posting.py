@@ -5,18 +5,33 @@ from __future__ import annotations
 from pydantic import Field
 
 from ai.actions.base import Action, Hands, Occasion
-from ai.social.timeline import LONGEST_POST
+from ai.moment import LAST_WORDS
+from ai.social.base import LONGEST_POST
+
+LONGEST_DRAFT = 2_000  # what is longer than a post may be is shortened, not refused: the model has been paid already
 
 
 class Post(Action):
     """Publish a post."""
 
     name = "post"
-    summary = "Publish a short post that anyone may read."
+    summary = "Publish a short post."
     small = True
 
-    text: str = Field(description="what to say, in your own voice", min_length=1, max_length=LONGEST_POST)
+    text: str = Field(
+        description="in your own voice",
+        min_length=1,
+        max_length=LONGEST_DRAFT,
+        json_schema_extra={"maxLength": LONGEST_POST},
+    )
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
-        await hands.channel.post(self.text, posts_a_day=occasion.plan.posts_a_day)
-        return "It is posted."
+        last, thought = occasion.moment.kind == LAST_WORDS, occasion.thought
+        posted = await hands.channel.post(
+            self.text,
+            occasion="last_words" if last else "thought",
+            posts_a_day=occasion.plan.posts_a_day,
+            model=thought.model if thought else None,
+            thought_id=thought.id if thought else None,
+        )
+        return f"It is posted, as: “{posted.text}”" if posted.changed else "It is posted."

@@ -12,10 +12,10 @@ class Remember(Action):
     """Keep a note for later."""
 
     name = "remember"
-    summary = "Keep one sentence in your memory for later."
+    summary = "Keep a note for later."
     small = True
 
-    text: str = Field(description="the sentence to keep", min_length=1, max_length=300)
+    text: str = Field(description="one sentence", min_length=1, max_length=300)
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
         await hands.notes.remember(self.text, outside=occasion.outside)

@@ -91,20 +91,22 @@ def _until_stopped(live: Life) -> None:
 
 
 async def _think(being: Being, count: int) -> None:
-    for _ in range(count):
-        try:
+    await being.birth.ensure()
+    try:
+        for _ in range(count):
             await being.brain.live()
-        except NobodyThought as exc:
-            await being.books.journal.write("failure", {"where": "thought", "error": str(exc)})
-            raise
+    except NobodyThought as exc:
+        await being.books.journal.write("failure", {"where": "thought", "error": str(exc)})
+        raise
+    finally:
+        await being.postman.deliver()
 
 
 async def _greet(being: Being) -> None:
-    """Say who is here; begin its life if nobody is."""
+    """Say who is here; a first life begins when there is time to think."""
     before = await being.books.lifecycle.current()
     for line in voice.banner(before.name if before else being.name):
         log.logger.info(line)
-    await being.birth.ensure()
     if before is not None and before.state == "dead":
         log.logger.info("[BRAIN] 🪦 Life #%d is over, after %d thoughts...", before.number, before.thoughts)
     elif before is not None:

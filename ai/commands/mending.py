@@ -19,7 +19,7 @@ from ai.store.versions import FILE_NAME
 
 
 @click.command()
-@click.option("--paid", is_flag=True, help="Also ask the provider for one word, which may cost a little.")
+@click.option("--paid", is_flag=True, help="Also ask the provider for one word, and X for the account: a little money.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 def doctor(paid: bool, as_json: bool) -> None:
     """Check keys, reach, books, disk, clock and permissions. Exits 1 when something is wrong."""

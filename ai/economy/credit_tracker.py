@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,14 @@ from ai.economy.money import exact, short
 from ai.errors import FundsError, MoneyError
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Journal
+
+Also = Callable[[Transaction, Hold], None]
+"""What else stands or falls with a change of a hold: the outbox and the books agree because they commit together."""
+
+
+def nothing_else(_: Transaction, __: Hold) -> None:
+    """Most holds stand for themselves."""
+
 
 RESERVE_PERCENT = 2  # of the grant, at most one premium worst case: what the last words are paid from
 
@@ -64,6 +73,7 @@ class CreditTracker:
         timeout_s: float,
         use_reserve: bool = False,
         thought_id: str | None = None,
+        also: Also = nothing_else,
     ) -> Hold:
         """Set `amount_nanos` aside for one attempt, or raise FundsError when the account cannot cover it.
 
@@ -72,7 +82,13 @@ class CreditTracker:
         """
         if amount_nanos == 0:
             await self.open_month()
-            return await self._store.read(lambda t: books.free_hold(t, self._being, provider, model, thought_id))
+
+            def stand_in(transaction: Transaction) -> Hold:
+                hold = books.free_hold(transaction, self._being, provider, model, thought_id)
+                also(transaction, hold)
+                return hold
+
+            return await (self._store.read if also is nothing_else else self._store.write)(stand_in)
 
         def work(transaction: Transaction) -> Hold:
             self._make_open(transaction)
@@ -99,6 +115,7 @@ class CreditTracker:
                     coverable_nanos=max(0, spare_nanos * 1000 // margin),
                 )
             opened.append(hold)
+            also(transaction, hold)
             return hold
 
         opened: list[Hold] = []
@@ -109,29 +126,42 @@ class CreditTracker:
                 await self.release(hold, "the thought was cut short before it was asked")
             raise
 
-    async def settle(self, hold: Hold, charge: Charge) -> Balance:
+    async def settle(self, hold: Hold, charge: Charge, also: Also = nothing_else) -> Balance:
         """Book what an attempt cost, in full even above its hold, and end the hold; return what is left."""
 
         def work(transaction: Transaction) -> Balance:
             overrun_nanos = books.settle(transaction, hold, charge, to_ms(self._clock.now()))
             if charge.cost_nanos:
                 self._journal.append(transaction, "charge", self._receipt(hold, charge, overrun_nanos))
+            also(transaction, hold)
             return books.balance(transaction, self._being)
 
         return await self._store.write(work)
 
-    async def release(self, hold: Hold, reason: str) -> None:
+    async def release(self, hold: Hold, reason: str, also: Also = nothing_else) -> None:
         """End a hold whose attempt cost nothing."""
-        await self._store.write(lambda t: books.release(t, hold, reason, to_ms(self._clock.now())))
+
+        def work(transaction: Transaction) -> None:
+            books.release(transaction, hold, reason, to_ms(self._clock.now()))
+            also(transaction, hold)
+
+        await self._store.write(work)
 
     async def name(self, hold: Hold, generation_id: str) -> None:
         """The provider has named the call: from now on its cost can be found out, whatever becomes of us."""
         if hold.id is not None:
             await self._store.write(lambda t: books.name_hold(t, hold, generation_id))
 
-    async def forget(self, hold: Hold, reason: str, generation_id: str | None = None) -> None:
+    async def forget(
+        self, hold: Hold, reason: str, generation_id: str | None = None, also: Also = nothing_else
+    ) -> None:
         """Nobody knows what the attempt cost: its hold counts as spent until reconciled."""
-        await self._store.write(lambda t: books.mark_unknown(t, hold, reason, generation_id))
+
+        def work(transaction: Transaction) -> None:
+            books.mark_unknown(transaction, hold, reason, generation_id)
+            also(transaction, hold)
+
+        await self._store.write(work)
 
     async def recover(self) -> int:
         """Mark what a crash left open as unknown; return how many holds that were."""

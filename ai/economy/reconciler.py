@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -32,7 +32,7 @@ class Reconciler:
     """Asks the billers of one account, by provider name. `on_failure` hears of a question that failed.
 
     `exclusive` says that the keeper declares the key to be used by nobody else: only then may the provider's month
-    close a hold that has no answer of its own.
+    close a hold that has no answer of its own. Lost calls of the models in `leave` are found out by somebody else.
     """
 
     def __init__(
@@ -43,12 +43,14 @@ class Reconciler:
         on_failure: Callable[[Exception], Awaitable[None]],
         *,
         exclusive: bool = False,
+        leave: Collection[str] = (),
     ) -> None:
         self._tracker = tracker
         self._billers = billers
         self._clock = clock
         self._on_failure = on_failure
         self._exclusive = exclusive
+        self._leave = leave
 
     async def keep(self) -> None:
         """Look again and again, for ever; compare the months every hour."""
@@ -91,7 +93,7 @@ class Reconciler:
         await self._tracker.recover()
         closed = 0
         for lost in await self._tracker.lost():
-            charge = await self._learn(lost)
+            charge = None if lost.hold.model in self._leave else await self._learn(lost)
             if charge is not None:
                 await self._tracker.settle(lost.hold, charge)
                 closed += 1

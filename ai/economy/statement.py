@@ -104,6 +104,7 @@ def entry_json(row: Row[Any]) -> dict[str, Any]:
         "tokens_out": row.tokens_out,
         "tokens_cached": row.tokens_cached,
         "tokens_reasoning": row.tokens_reasoning,
+        "saved": exact(row.saved_nanos or 0),
         "generation_id": row.generation_id,
         "life": row.life,
         "note": row.note,

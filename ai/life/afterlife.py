@@ -13,12 +13,12 @@ from pathlib import Path
 from ai.clock import Clock, to_ms
 from ai.errors import NobodyThought
 from ai.life import wording
-from ai.life.birth import Birth, Mind, Voice
+from ai.life.birth import Birth, Voice
 from ai.life.identity import LONGEST_WORDS, speakable
 from ai.life.lifecycle import BANKRUPTCY, Lifecycle
 from ai.life.states import State
 from ai.llm.json_reply import first_object
-from ai.llm.question import Question
+from ai.llm.question import Mind, Question, unheard
 from ai.models.model_config import CLASSES
 from ai.moment import LAST_WORDS
 from ai.prompt import one_line
@@ -26,7 +26,7 @@ from ai.store.engine import Store, Transaction
 from ai.store.journal import last_events
 from ai.store.lives import Life
 
-LOOK_EVERY_S = 60.0  # when nothing is planned; whoever plans something rings
+LOOK_EVERY_S = 1.0
 REPLY_CAP_TOKENS = 200
 LONGEST_OBITUARY = 280
 THOUGHTS_TOLD = 4
@@ -60,26 +60,29 @@ class Afterlife:
         self._default_model = default_model
         self._can_pay = can_pay
         self._workspace = workspace
+        self._buried: set[int] = set()
 
-    async def pass_on(self) -> float:
-        """Do what is due between two lives; seconds until there may be more to do, 0 when somebody lives now."""
+    async def pass_on(self) -> float | None:
+        """Do what is due between two lives; seconds until there may be more to do, None while one is being lived."""
         life = await self._lifecycle.current()
-        if life is None or life.state != State.DEAD:
+        if life is None:
+            await self._birth.begin()
+            return None
+        if life.state == State.PAUSED:
             return LOOK_EVERY_S
+        if life.state != State.DEAD:
+            await self._birth.ensure()  # its first words, if a crash kept them back
+            return None
         await self._bury(life)
         due_ms = life.birth_due_ms
         if due_ms is None and (after_s := self._lifecycle.rebirth_after_s(life.number)) is not None:
             if life.cause_of_death == BANKRUPTCY and not await self._can_pay():
                 return LOOK_EVERY_S  # not into the poverty that ended the last one
             await self._lifecycle.plan_birth(after_s)
-            return after_s
-        if due_ms is None:
-            return LOOK_EVERY_S
-        wait_s = (due_ms - to_ms(self._clock.now())) / 1000
-        if wait_s > 0:
-            return wait_s
-        await self._birth.begin()
-        return 0.0
+        elif due_ms is not None and due_ms <= to_ms(self._clock.now()):
+            await self._birth.begin()
+            return None
+        return LOOK_EVERY_S
 
     async def next_life(self) -> Life:
         """Begin the next life now, once the last one is buried. Raises LifecycleError while one is being lived."""
@@ -94,8 +97,10 @@ class Afterlife:
         if text is None:
             last_words, text = await self._last_said(life)
             await self._lifecycle.remember_end(last_words, text)
-        await self._voice.announce(text, occasion="death", life=life.number, model=None)
-        await asyncio.to_thread(shutil.rmtree, self._workspace, ignore_errors=True)
+        if life.number not in self._buried:
+            self._buried.add(life.number)  # once a run is enough
+            await self._voice.announce(text, occasion="death")
+            await asyncio.to_thread(shutil.rmtree, self._workspace, ignore_errors=True)
 
     async def _last_said(self, life: Life) -> tuple[str, str]:
         thoughts, last = await self._store.read(lambda t: self._thoughts(t, life))
@@ -109,7 +114,7 @@ class Afterlife:
             schema_for=lambda _: END_SCHEMA,
         )
         try:
-            answer = await self._mind.ask(question, lambda _: lambda _: None)
+            answer = await self._mind.ask(question, unheard)
             said = first_object(answer.completion.text) or {}
         except NobodyThought:
             said = {}

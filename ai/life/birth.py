@@ -10,9 +10,8 @@ from ai.life import fragments, wording
 from ai.life.identity import Identity, checked, default_identity, schema
 from ai.life.lifecycle import Lifecycle
 from ai.life.states import State
-from ai.llm.base import OnText
 from ai.llm.json_reply import first_object
-from ai.llm.question import Answer, Question
+from ai.llm.question import Mind, Question, unheard
 from ai.models.model_config import CLASSES
 from ai.models.model_rotator import ModelRotator
 from ai.store.engine import Store
@@ -21,16 +20,10 @@ from ai.store.lives import Life
 REPLY_CAP_TOKENS = 160
 
 
-class Mind(Protocol):
-    """Whoever answers questions."""
-
-    async def ask(self, question: Question, on_attempt: Callable[[int], OnText]) -> Answer: ...
-
-
 class Voice(Protocol):
     """Where its first words are published, once a life."""
 
-    async def announce(self, text: str, *, occasion: str, life: int, model: str | None) -> None: ...
+    async def announce(self, text: str, *, occasion: str, model: str | None = ...) -> None: ...
 
 
 class Birth:
@@ -58,6 +51,7 @@ class Birth:
         self._mind = mind
         self._rotator = rotator
         self._voice = voice
+        self._announced: set[int] = set()
         self._being = being
         self._default_model = default_model
         self._means = means
@@ -110,13 +104,13 @@ class Birth:
             schema_for=lambda model: schema(self._being, number, taken, small=model.cls == "local"),
         )
         try:
-            answer = await self._mind.ask(question, lambda _: lambda _: None)
+            answer = await self._mind.ask(question, unheard)
         except NobodyThought:
             return default
         return checked(first_object(answer.completion.text) or {}, default, taken)
 
     async def _announce(self, life: Life) -> None:
-        words = life.first_words
-        if words:
+        if life.first_words and life.number not in self._announced:
+            self._announced.add(life.number)  # once a run is enough: what cannot be published stays unsaid
             model = life.resident_model or self._default_model
-            await self._voice.announce(words, occasion="birth", life=life.number, model=model)
+            await self._voice.announce(life.first_words, occasion="birth", model=model)

@@ -5,14 +5,12 @@ The original is never lost: thoughts stand in the journal, and former stories be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from ai.clock import Clock, to_ms
 from ai.errors import NobodyThought
 from ai.life import wording
-from ai.llm.base import OnText
-from ai.llm.question import Answer, Question
+from ai.llm.question import Mind, Question, unheard
 from ai.moment import Moment, Plan
 from ai.prompt import LONGEST_GIST, one_line
 from ai.store.engine import Store, Transaction
@@ -23,12 +21,6 @@ CONDENSED_TO = 250
 REPLY_CAP_TOKENS = 160
 CUT = "cut"
 LOOK_BACK = 24  # thoughts: more than are in mind and leave it at once
-
-
-class Mind(Protocol):
-    """Whoever answers questions."""
-
-    async def ask(self, question: Question, on_attempt: Callable[[int], OnText]) -> Answer: ...
 
 
 class Chronicle:
@@ -80,7 +72,7 @@ class Chronicle:
         )
         whole = " ".join([story, *gone])
         try:
-            answer = await self._mind.ask(question, lambda _: lambda _: None)
+            answer = await self._mind.ask(question, unheard)
         except NobodyThought:
             return _end_of(whole), CUT
         shorter = one_line(answer.completion.text, LONGEST_STORY)

@@ -82,14 +82,19 @@ class Lifecycle:
 
         return await self._store.write(work)
 
-    async def settle_in(self, model_id: str, *, by: str, reason: str) -> None:
-        """Make `model_id` the resident model; `by` is being, keeper or rotator."""
+    async def settle_in(self, model_id: str, *, by: str, reason: str, leaving: str | None = None) -> None:
+        """Make `model_id` the resident model; `by` is being, keeper or rotator.
+
+        `leaving` is who was resident until now, for whoever knows: a default resident stands nowhere in the store.
+        """
 
         def work(transaction: Transaction) -> None:
             before = read_resident(transaction, self._being)
             change_being(transaction, self._being, resident_model=model_id, resident_by=by)
-            begin_residency(transaction, self._being, model_id, by, reason, to_ms(self._clock.now()))
-            self._journal.append(transaction, "model", {"from": before, "to": model_id, "by": by, "reason": reason})
+            by_default = leaving if before is None else None
+            begin_residency(transaction, self._being, model_id, by, reason, to_ms(self._clock.now()), by_default)
+            told = {"from": before or leaving, "to": model_id, "by": by, "reason": reason}
+            self._journal.append(transaction, "model", told)
 
         await self._store.write(work)
 

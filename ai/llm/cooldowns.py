@@ -37,10 +37,16 @@ class Cooldowns:
         self._known: dict[tuple[str, str, str], Cooldown] = {}
         self._probing: set[tuple[str, str, str]] = set()
 
-    async def load(self) -> None:
-        """Take up what rested when the last run ended; what was met with another key is left out, not removed."""
+    async def load(self, *, forget: bool = True) -> None:
+        """Take up what rested when the last run ended, and forget what was met with another key.
+
+        `forget` False only leaves that out: a command may be given without the key the being runs with.
+        """
         kept = await self._store.read(lambda t: read_cooldowns(t, self._being))
         self._known = {c.key: c for c in kept if c.account == self._account(c.provider)}
+        if forget:
+            strangers = [c.key for c in kept if c.account != self._account(c.provider)]
+            await self._store.write(lambda t: end_cooldowns(t, self._being, strangers))
 
     def all(self) -> list[Cooldown]:
         """Everything that rests now, the one that ends first first."""
@@ -130,9 +136,9 @@ def told(cooldown: Cooldown) -> str:
     return f"{what} rests until {from_ms(cooldown.until_ms):%d %b %H:%M} UTC, because {cooldown.reason}"
 
 
-def is_free_tier(model: ModelInfo) -> bool:
+def is_free_tier(model_id: str) -> bool:
     """Whether the account's free quota counts this model: those with the suffix, whatever else costs nothing."""
-    return model.id.lower().endswith(":free")
+    return model_id.lower().endswith(":free")
 
 
 def _covering(model: ModelInfo) -> Iterator[tuple[str, str, str]]:
@@ -141,7 +147,7 @@ def _covering(model: ModelInfo) -> Iterator[tuple[str, str, str]]:
     yield model.provider, Scope.CREDENTIAL, ""
     if model.price is None or not model.price.free:
         yield model.provider, Scope.FUNDS, ""
-    if is_free_tier(model):
+    if is_free_tier(model.id):
         yield model.provider, Scope.FREE_QUOTA, ""
     yield model.provider, Scope.MODEL, model.id
 

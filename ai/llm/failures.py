@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
@@ -204,6 +206,7 @@ def _signs(body: Any) -> Iterator[str]:
 
 
 def _retry_after_s(body: Any, headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from Retry-After or the body; a Retry-After that is a date is read by `_reset_at`."""
     for told in (headers.get("retry-after"), _metadata(body).get("retry_after_seconds")):
         try:
             seconds = float(str(told))
@@ -215,9 +218,12 @@ def _retry_after_s(body: Any, headers: Mapping[str, str]) -> float | None:
 
 
 def _reset_at(body: Any, headers: Mapping[str, str]) -> datetime | None:
-    """The moment of X-RateLimit-Reset, from the headers or from the body's copy of them."""
+    """The moment of a Retry-After that is a date, or of X-RateLimit-Reset, where the body may copy it."""
     copied = _metadata(body).get("headers")
     copied = {str(name).lower(): value for name, value in copied.items()} if isinstance(copied, Mapping) else {}
+    with suppress(ValueError, TypeError):
+        date = parsedate_to_datetime(str(headers.get("retry-after")))
+        return date if date.tzinfo else date.replace(tzinfo=UTC)
     for told in (headers.get("x-ratelimit-reset"), copied.get("x-ratelimit-reset")):
         try:
             epoch = float(str(told))

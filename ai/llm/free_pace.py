@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from ai.clock import Clock, to_ms
 
@@ -12,10 +13,11 @@ WINDOW_MS = 60_000
 class FreePace:
     """Counts calls of `:free` models over the last minute; `calls_a_minute` None is no limit."""
 
-    def __init__(self, clock: Clock, calls_a_minute: int | None) -> None:
+    def __init__(self, clock: Clock, calls_a_minute: int | None, made_ms: Iterable[int] = ()) -> None:
+        """`made_ms` are the moments of calls made before a restart, oldest first."""
         self._clock = clock
         self._limit = calls_a_minute
-        self._made: deque[int] = deque(maxlen=calls_a_minute)
+        self._made: deque[int] = deque(made_ms, maxlen=calls_a_minute)
 
     def room(self) -> bool:
         """Whether one more call may be made now."""
@@ -26,10 +28,6 @@ class FreePace:
         """Count one more call, if it may be made now."""
         if not self.room():
             return False
-        self.count(to_ms(self._clock.now()))
-        return True
-
-    def count(self, at_ms: int) -> None:
-        """A call was made at `at_ms` (milliseconds since the epoch)."""
         if self._limit is not None:
-            self._made.append(at_ms)
+            self._made.append(to_ms(self._clock.now()))
+        return True

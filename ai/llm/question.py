@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from ai.economy.money import exact
-from ai.llm.base import Completion, Message, Tool
+from ai.llm.base import Completion, Message, OnText, Tool
 from ai.models.model_config import ModelInfo
 
 THOUGHT, FAILED, SKIPPED = "thought", "failed", "skipped"
@@ -76,3 +76,18 @@ class Answer:
     cost_nanos: int
     latency_s: Decimal
     saved_nanos: int = 0
+
+
+class Mind(Protocol):
+    """Whoever answers questions."""
+
+    async def ask(self, question: Question, on_attempt: Callable[[int], OnText]) -> Answer:
+        """The answer; `on_attempt` is told each attempt's number and gives back where its text goes.
+
+        Raises NobodyThought.
+        """
+
+
+def unheard(_: int) -> OnText:
+    """Nobody listens while it is written: for `on_attempt`."""
+    return lambda _: None

@@ -110,17 +110,17 @@ class Router:
         model, question = candidate.model, inquiry.question
         if model is None:
             return f"there is no model “{candidate.id}” in the catalogue"
-        if unfit := model.obstacle_on(self._clock.now().date()):
-            return f"{model.id} {unfit}"
         if model.cls is None or model.price is None:
             return "its price is unknown, and unknown is not free"
+        if unfit := model.obstacle_on(self._clock.now().date()):
+            return unfit
         if model.cls not in question.classes:
             return f"{model.cls} models are not allowed at this balance"
         if model.provider not in self._providers:
             return f"{model.provider} has no key"
         if cooldown := self._cooldowns.over(model):
             return told(cooldown)
-        if is_free_tier(model) and not self._free_pace.room():
+        if is_free_tier(model.id) and not self._free_pace.room():
             return f"{model.provider} gives no more free calls this minute"
         if not self._in_time(candidate.part, inquiry):
             return "the time for this thought is used up"
@@ -215,7 +215,7 @@ class Router:
 
     def _in_pace(self, model: ModelInfo) -> bool:
         """Count one more call of the free tier, if it may be made; nothing else has such a pace."""
-        if not is_free_tier(model):
+        if not is_free_tier(model.id):
             return True
         return self._free_pace.take()
 

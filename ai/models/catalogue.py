@@ -119,7 +119,9 @@ class Catalogue:
 
     def fast(self, classes: Sequence[str]) -> ModelInfo | None:
         """The best of the quick remote models of these classes, for short moments."""
-        quick = (model for model in self._usable(classes) if model.fast and model.cls != "local")
+        quick = (
+            model for model in self._usable(classes) if model.fast and model.supports_schema and model.cls != "local"
+        )
         return min(quick, key=_best_first, default=None)
 
     def pool(self, classes: Sequence[str]) -> list[ModelInfo]:

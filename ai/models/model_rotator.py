@@ -35,7 +35,7 @@ class Health(Protocol):
 class Residence(Protocol):
     """Where the resident model is changed."""
 
-    async def settle_in(self, model_id: str, *, by: str, reason: str) -> None: ...
+    async def settle_in(self, model_id: str, *, by: str, reason: str, leaving: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class ModelRotator:
         """
         choice = await self.choose(resident, classes, pace_nanos)
         told = f"{reason}; {choice.remark}" if choice.remark else reason
-        await self._residence.settle_in(choice.model.id, by="rotator", reason=told)
+        await self._residence.settle_in(choice.model.id, by="rotator", reason=told, leaving=resident)
         return choice.model
 
     async def choose(self, resident: str, classes: Sequence[str], pace_nanos: float) -> Choice:
@@ -98,6 +98,8 @@ class ModelRotator:
         `by` is who chose the resident: what the keeper chose is not undone for its price, only for its failures.
         """
         model = self._models.find(resident)
+        if model is None and all(other.cls == "local" for other in self._models.pool(classes)):
+            return None  # its whole provider is away: that is no reason to give it up
         if model is None:
             reason = f"{resident} is no longer offered"
         elif self._health.failures_in_a_row(model) >= RESIDENT_FAILURES:

@@ -1,1 +1,1 @@
-"""Where the being speaks in public: one adapter per channel."""
+"""Where the being speaks in public: an outbox, and one adapter per channel."""

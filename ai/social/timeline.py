@@ -1,56 +1,58 @@
-"""The local timeline: a post is a journal row, and the page shows it."""
+"""The local timeline: it always exists and costs nothing. A post stands there as soon as it is written down."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from ai.clock import Clock, to_ms
 from ai.errors import ActionError
-from ai.store.engine import Store, Transaction
-from ai.store.journal import Journal, count_events, last_events
-
-LONGEST_POST = 280
-REMEMBERED_POSTS = 200
+from ai.social.base import LONGEST_POST, Channel, Look, Sent
+from ai.store.outbox import DRY_RUN, SENT
 
 
 class Timeline:
-    """The channel that always exists and costs nothing."""
+    """The channel whose posts are sent by being kept: the journal's row is the post."""
 
-    channel = "timeline"
+    name = "timeline"
+    begins = SENT
+    longest = LONGEST_POST
+    look_product = ""
+    look_price_nanos = 0
 
-    def __init__(self, store: Store, journal: Journal, clock: Clock, being: str) -> None:
-        self._store = store
-        self._journal = journal
-        self._clock = clock
-        self._being = being
+    def measure(self, text: str) -> int:
+        return len(text)
 
-    async def announce(self, text: str, *, occasion: str, life: int, model: str | None) -> None:
-        """Publish what is said once in a life, whatever the pace: again, it does nothing."""
+    def prepare(self, text: str) -> str:
+        return text
 
-        def work(transaction: Transaction) -> None:
-            posts = last_events(transaction, self._being, kind="post", limit=REMEMBERED_POSTS)
-            if any((e.data.get("occasion"), e.data.get("life")) == (occasion, life) for e in posts):
-                return
-            told = {"channel": self.channel, "text": text, "occasion": occasion, "life": life, "model": model}
-            self._journal.append(transaction, "post", told)
+    def product(self, text: str) -> str:
+        return self.name
 
-        await self._store.write(work)
+    def price_nanos(self, text: str) -> int:
+        return 0
 
-    async def post(self, text: str, *, occasion: str = "thought", posts_a_day: int | None = None) -> None:
-        """Publish `text`. Raises ActionError when it was posted before or the day's posts are used up."""
+    def read_price_nanos(self, posts: int) -> int:
+        return 0
 
-        def work(transaction: Transaction) -> None:
-            earlier = last_events(transaction, self._being, kind="post", limit=REMEMBERED_POSTS)
-            if any(_same(text, str(event.data.get("text", ""))) for event in earlier):
-                raise ActionError("You posted that already. Say something new, or nothing.")
-            since_ms = to_ms(self._clock.now() - timedelta(days=1))
-            today = count_events(transaction, self._being, "post", since_ms)
-            if posts_a_day is not None and today >= posts_a_day:
-                raise ActionError(f"You may post {posts_a_day} times a day at this balance, and you have.")
-            self._journal.append(transaction, "post", {"channel": self.channel, "text": text, "occasion": occasion})
+    async def send(self, text: str) -> Sent:
+        return Sent(None)
 
-        await self._store.write(work)
+    async def look(self, text: str, since_id: str | None, page: str | None) -> Look:
+        return Look(None, 0)
 
 
-def _same(one: str, other: str) -> bool:
-    return "".join(one.split()).casefold() == "".join(other.split()).casefold()
+class DryRun(Timeline):
+    """Another channel's manners without the channel: what would be posted there stands on the timeline only."""
+
+    begins = DRY_RUN
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self.name = channel.name
+        self.longest = channel.longest
+
+    def measure(self, text: str) -> int:
+        return self._channel.measure(text)
+
+    def prepare(self, text: str) -> str:
+        return self._channel.prepare(text)
+
+    async def send(self, text: str) -> Sent:
+        raise ActionError("Nothing is sent in a dry run.")

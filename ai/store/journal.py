@@ -23,6 +23,10 @@ KINDS = (
     "tier",
     "model",
     "post",
+    "delivery",
+    "channel",
+    "refusal",
+    "blog",
     "message",
     "reply",
     "memory",
@@ -139,6 +143,11 @@ def newest_number(transaction: Transaction, being: str, kinds: Sequence[str] = (
     if kinds:
         newest = newest.where(journal.c.kind.in_(kinds))
     return transaction.execute(newest).scalar() or 0
+
+
+def newest_of(transaction: Transaction, being: str, kind: str) -> Event | None:
+    """The newest event of a kind, the keeper's rows too, or None when there is none."""
+    return next(iter(last_events(transaction, being, kind=kind, keeper=True)), None)
 
 
 def _matching(being: str, kind: str | None, query: str | None, keeper: bool) -> tuple[str, dict[str, Any]]:

@@ -22,6 +22,7 @@ metadata = MetaData()
 
 # Spelled with literals, not bound values: only so can SQLite prove that the partial index serves the query.
 OUTSTANDING = text("state IN ('open', 'unknown')")
+UNDELIVERED = text("state IN ('queued', 'sending', 'unknown')")
 
 beings = Table(
     "beings",
@@ -175,6 +176,58 @@ holds = Table(
     Column("generation_id", Text),
     Column("reason", Text),
     Index("holds_outstanding", "being", sqlite_where=OUTSTANDING),
+    sqlite_autoincrement=True,
+)
+
+# A post on its way to one channel. That it was said at all is the journal's row `post_id`; here stands how it went.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("being", Text, nullable=False),
+    Column("life", Integer, nullable=False),
+    Column("post_id", Integer, nullable=False),  # the journal's number
+    Column("channel", Text, nullable=False),  # timeline, x
+    Column("state", Text, nullable=False),  # queued, sending, sent, unknown, refused, dry_run
+    Column("occasion", Text, nullable=False),  # thought, birth, last_words, death
+    Column("text", Text, nullable=False),
+    Column("queued_at_ms", Integer, nullable=False),
+    Column("due_at_ms", Integer, nullable=False),  # not to be sent, or looked up, before
+    Column("attempts", Integer, nullable=False),  # sends that may have reached the channel
+    Column("looks", Integer, nullable=False),  # look-ups of the last attempt that did not find it
+    Column("hold_id", Integer, ForeignKey("holds.id")),  # of the last attempt
+    Column("external_id", Text),  # what the channel calls it
+    Column("ended_at_ms", Integer),
+    Column("said", Text),  # what the channel said, or what it waits for
+    UniqueConstraint("post_id", "channel", name="post_once"),
+    Index("outbox_open", "being", "id", sqlite_where=UNDELIVERED),
+    Index("outbox_by_time", "being", "queued_at_ms"),
+    sqlite_autoincrement=True,
+)
+
+# A channel nothing is sent to for now; no row: it is open. `until` is what ends it, `until_ms` when it is tried again.
+channel_halts = Table(
+    "channel_halts",
+    metadata,
+    Column("being", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("until", Text, nullable=False),  # window, cap, topup, keys, keeper
+    Column("since_ms", Integer, nullable=False),
+    Column("until_ms", Integer),  # None: only the keeper ends it
+    Column("reason", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+)
+
+blog = Table(
+    "blog",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("being", Text, nullable=False),
+    Column("life", Integer, nullable=False),
+    Column("at_ms", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("blog_by_being", "being", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from ai.errors import StoreError, StoreMissing, StoreNewer, StoreOlder
 
 FILE_NAME = "alive.db"
-HISTORY = ("0001", "0002", "0003", "0004")  # every revision in order; a test holds it against the migration scripts
+HISTORY = ("0001", "0002", "0003", "0004", "0005")  # every revision in order; a test holds it against the scripts
 HEAD = HISTORY[-1]
 
 

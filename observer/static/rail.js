@@ -29,6 +29,8 @@ export function showRail(view) {
   say("mind-why", view.mind.why);
   say("biography", view.biography || "Not begun.");
   say("why-no-post", view.why_no_post);
+  say("kept-back", view.kept_back);
+  $("kept-back").hidden = !view.kept_back;
   showRows("posts", view.posts, post);
   showRows("lately", view.lately, row);
 }
@@ -42,7 +44,7 @@ function showPurse(purse) {
 }
 
 function showRows(id, rows, made) {
-  const ids = rows.map((item) => item.id).join(" ");
+  const ids = rows.map((item) => `${item.id} ${item.fate ?? ""}`).join("\n");
   $(`no-${id}`).hidden = rows.length > 0;
   if ($(id).dataset.shown === ids) return;
   $(id).dataset.shown = ids;
@@ -61,6 +63,7 @@ function post(item) {
   at.className = "figures";
   at.append(time(item.at));
   entry.append(element("p", "said", item.text), at);
+  if (item.fate) entry.append(element("p", "fate quiet", item.fate));
   return entry;
 }
 

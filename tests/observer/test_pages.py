@@ -13,7 +13,7 @@ from observer.words import line, money
 from tests.observer.books import LONG_AGO, Books, remove_store
 from tests.observer.conftest import Page
 
-PAGES = ("/", "/journal", "/budget", "/lives", "/about", "/docs")
+PAGES = ("/", "/journal", "/budget", "/blog", "/lives", "/about", "/docs")
 
 
 async def read(page: Page, path: str = "/", status: int = 200) -> str:

@@ -11,13 +11,13 @@ from starlette.types import Receive, Scope, Send
 
 from tests.openrouter_server.account import Key, bill_for, generation_record
 from tests.openrouter_server.delivery import send_answer, send_plain, send_stream
-from tests.openrouter_server.exchange import ClientGoneError, Exchange
 from tests.openrouter_server.fault import Fault, Kind
 from tests.openrouter_server.gate import Answer, hold_for, key_of, misshapen, refusal, request_of, resolved
 from tests.openrouter_server.pricing import Cost, Usage, cost_of
 from tests.openrouter_server.replies import Speech, speak, token_cap
 from tests.openrouter_server.shapes import Generation
 from tests.openrouter_server.world import Call, World
+from tests.serving.exchange import ClientGoneError, Exchange
 
 REASONING_THAT_ATE_THE_CAP = 256
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
 from tests.openrouter_server import shapes, wire
-from tests.openrouter_server.exchange import Exchange
 from tests.openrouter_server.fault import Fault, Kind
 from tests.openrouter_server.gate import Answer
 from tests.openrouter_server.replies import UsageShape
 from tests.openrouter_server.shapes import Generation
 from tests.openrouter_server.world import Call
+from tests.serving.exchange import Exchange
 
 JSON = {"Content-Type": "application/json"}
 HTML = {"Content-Type": "text/html; charset=utf-8"}

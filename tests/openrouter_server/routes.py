@@ -13,10 +13,10 @@ from starlette.types import Receive, Scope, Send
 from tests.openrouter_server.account import Key, next_utc_midnight
 from tests.openrouter_server.chat import ChatCompletions
 from tests.openrouter_server.delivery import send_answer
-from tests.openrouter_server.exchange import ClientGoneError, Exchange
 from tests.openrouter_server.fault import Kind, error
 from tests.openrouter_server.gate import Answer, key_of, request_of
 from tests.openrouter_server.world import PREFIX, Call, World
+from tests.serving.exchange import ClientGoneError, Exchange
 
 MODELS_CACHE_S = 120
 DEFAULT_PAGE = 500

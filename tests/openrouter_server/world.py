@@ -15,9 +15,9 @@ from starlette.requests import Request
 from tests.openrouter_server import spec
 from tests.openrouter_server.account import Account, Bill, Key
 from tests.openrouter_server.catalogue import CATALOGUE, STOPS_BILLING_ON_ABORT, Model
-from tests.openrouter_server.exchange import Connections
 from tests.openrouter_server.replies import UsageShape
 from tests.openrouter_server.script import CHAT, Script
+from tests.serving.exchange import Connections
 
 PREFIX = "/api/v1"
 DEFAULT_KEY = "sk-or-v1-" + "0123456789abcdef" * 4
