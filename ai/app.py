@@ -82,7 +82,10 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Being:
-    """A whole being, ready to live. `name` is what it is called until a birth names it."""
+    """A whole being, ready to live.
+
+    `name` is what it is called until a birth names it; `catch_up` reads the list of models for who runs no daemon.
+    """
 
     name: str
     books: Books
@@ -91,6 +94,7 @@ class Being:
     brain: Brain
     daemon: Daemon
     postman: Postman
+    catch_up: Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -258,7 +262,7 @@ async def _assemble(
         ).keep,
         postman.keep,
     ]
-    source = remote.get(settings.llm_provider)
+    source, catch_up = remote.get(settings.llm_provider), _nothing
     if source is not None:
         refresher = Refresher(
             books.catalogue,
@@ -269,14 +273,19 @@ async def _assemble(
         )
         await refresher.ensure(await books.lifecycle.resident() or default_model(settings))
         chores.append(refresher.keep)
+        catch_up = refresher.catch_up
     daemon = Daemon(brain, afterlife, Pulse(store, clock, being), SchedulerTimer(), clock, tell("thought"), chores)
-    return Being(default_identity(being).name, books, birth, afterlife, brain, daemon, postman)
+    return Being(default_identity(being).name, books, birth, afterlife, brain, daemon, postman, catch_up)
 
 
 def default_model(settings: Settings) -> str:
     """The model that thinks until somebody chooses another."""
     reach = settings.providers.get(settings.llm_provider)
     return reach.default_model if reach else LOCAL_MODEL_ID
+
+
+async def _nothing() -> None:
+    """There is no list to catch up with."""
 
 
 async def _free_calls_ms(books: Books, being: str) -> list[int]:

@@ -91,6 +91,7 @@ def _until_stopped(live: Life) -> None:
 
 
 async def _think(being: Being, count: int) -> None:
+    await being.catch_up()
     await being.birth.ensure()
     try:
         for _ in range(count):

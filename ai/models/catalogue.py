@@ -22,7 +22,7 @@ from ai.models.model_config import CLASSES, ModelInfo
 from ai.models.pricing import FREE, Price
 from ai.models.reading import read_model
 from ai.store.engine import Store
-from ai.store.model_lists import keep_models, read_models
+from ai.store.model_lists import fetched_at_ms, keep_models, read_models
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
 ANY_OLLAMA = {"supported_parameters": ["response_format"]}  # each keeps to a schema; only some know tools
@@ -66,6 +66,11 @@ class Catalogue:
         plain = json.loads(json.dumps(raw, default=str))
         at_ms = to_ms(self._clock.now())
         await self._store.write(lambda t: keep_models(t, self._being, self._provider, plain, at_ms))
+
+    async def is_fresh(self, longest_s: float) -> bool:
+        """Whether the provider's own list was read at most so many seconds ago."""
+        at_ms = await self._store.read(lambda t: fetched_at_ms(t, self._being, self._provider))
+        return at_ms is not None and to_ms(self._clock.now()) - at_ms <= longest_s * 1000
 
     def makes_sense(self, raw: Sequence[Any]) -> bool:
         """Whether a list holds a single model that could think: an empty or broken one replaces nothing."""

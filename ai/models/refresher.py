@@ -49,12 +49,20 @@ class Refresher:
     async def ensure(self, wanted: str) -> None:
         """Wait for the list only when `wanted` is in no copy we have, and not for long."""
         if self._catalogue.find(wanted) is None:
-            await asyncio.wait([asyncio.ensure_future(self._fetch())], timeout=PATIENCE_S)
+            await self._fetch_soon()
+
+    async def catch_up(self) -> None:
+        """For who does not `keep` the list: wait for it, not for long, when the copy we have is older than a day."""
+        if not await self._catalogue.is_fresh(EVERY_S):
+            await self._fetch_soon()
 
     async def keep(self) -> None:
         """Fetch now and then daily, for ever."""
         while True:
             await self._clock.sleep(EVERY_S if await self._fetch() else RETRY_S)
+
+    async def _fetch_soon(self) -> None:
+        await asyncio.wait([asyncio.ensure_future(self._fetch())], timeout=PATIENCE_S)
 
     async def _fetch(self) -> bool:
         try:

@@ -18,6 +18,12 @@ def read_models(transaction: Transaction, being: str, provider: str) -> list[dic
     ).scalar()
 
 
+def fetched_at_ms(transaction: Transaction, being: str, provider: str) -> int | None:
+    """When the list was last fetched (milliseconds since the epoch), or None when it never was."""
+    where = (catalogue.c.being == being) & (catalogue.c.provider == provider)
+    return transaction.execute(select(catalogue.c.fetched_at_ms).where(where)).scalar()
+
+
 def keep_models(transaction: Transaction, being: str, provider: str, models: list[dict[str, Any]], at_ms: int) -> None:
     """Keep `models` as the last good copy."""
     row = {"being": being, "provider": provider, "fetched_at_ms": at_ms, "models": models}

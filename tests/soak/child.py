@@ -13,6 +13,7 @@ async def main() -> None:
     """Live; nothing is caught, so that whatever goes wrong is seen on stderr."""
     chosen, secrets = settings.load()
     async with open_being(chosen, secrets) as being:
+        await being.catch_up()
         await being.birth.ensure(default_identity("genesis"))
         while True:
             await being.brain.live()
