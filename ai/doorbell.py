@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from ai.clock import Clock
 from ai.economy.credit_tracker import CreditTracker
-from ai.store.engine import Store, Transaction
+from ai.store.engine import Store
 from ai.store.journal import newest_number
-from ai.store.lives import read_life
 
 LOOK_EVERY_S = 1.0
 WAKING = ("topup", "message", "death")
@@ -42,11 +41,7 @@ class Doorbell:
                 await self._wake_if_funded()  # not only at the next thought: a slow one may be under way
                 ring()
 
-    async def _look(self) -> tuple[str, int, int | None]:
-        """The month, the newest row that wakes it, and when its next birth is due: whatever changes of them rings."""
+    async def _look(self) -> tuple[str, int]:
+        """The month, and the newest row that wakes it: whatever changes of them rings."""
         month = (await self._tracker.open_month()).month
-        return month, *await self._store.read(self._at_the_door)
-
-    def _at_the_door(self, transaction: Transaction) -> tuple[int, int | None]:
-        life = read_life(transaction, self._being)
-        return newest_number(transaction, self._being, WAKING), life.birth_due_ms if life else None
+        return month, await self._store.read(lambda t: newest_number(t, self._being, WAKING))
