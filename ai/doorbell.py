@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from ai.clock import Clock
 from ai.economy.credit_tracker import CreditTracker
-from ai.store.engine import Store
+from ai.store.engine import Store, Transaction
 from ai.store.journal import newest_number
+from ai.store.lives import read_life
 
 LOOK_EVERY_S = 1.0
 WAKING = ("topup", "message", "death")
@@ -41,7 +42,13 @@ class Doorbell:
                 await self._wake_if_funded()  # not only at the next thought: a slow one may be under way
                 ring()
 
-    async def _look(self) -> tuple[str, int]:
-        """The month, and the newest row that wakes it: whatever changes of them rings."""
+    async def _look(self) -> tuple[str, int, int | None, bool]:
+        """The month, the newest row that wakes it, when its next birth is due, and whether it is paused: whatever
+        changes of them rings."""
         month = (await self._tracker.open_month()).month
-        return month, await self._store.read(lambda t: newest_number(t, self._being, WAKING))
+        return month, *await self._store.read(self._at_the_door)
+
+    def _at_the_door(self, transaction: Transaction) -> tuple[int, int | None, bool]:
+        life = read_life(transaction, self._being)
+        newest = newest_number(transaction, self._being, WAKING)
+        return newest, life.birth_due_ms if life else None, life is not None and life.state == "paused"
