@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from ai.llm.base import Completion, CompletionRequest, OnNamed, OnText
 from ai.llm.scripted import Line, Scripted
 from ai.store.journal import Event
 from ai.store.lives import Life
-from tests.parts import CHEAP, events, hold, imbalance
+from tests.parts import CHEAP, events, hold, imbalance, until
 
-# Far ahead of whoever runs the tests: a timer of the real clock then never rings by itself.
+# Ahead of whoever runs the tests: a timer of the real clock never rings by itself.
 MORNING = datetime(2095, 6, 10, 9, 0, tzinfo=UTC)
 KEY = "sk-or-v1-nobody-but-a-test"
 WREN: Mapping[str, object] = {
@@ -97,9 +97,32 @@ async def awake(
         assert await imbalance(being.books.store) == 0
 
 
+class ClockTimer:
+    """A timer that rings by the clock of a test."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._waiting: asyncio.Task[None] | None = None
+
+    def arm(self, at: datetime, ring: Callable[[], Awaitable[None]]) -> None:
+        self.stop()
+        self._waiting = asyncio.create_task(self._wait(at, ring))
+
+    def stop(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def _wait(self, at: datetime, ring: Callable[[], Awaitable[None]]) -> None:
+        wait_s = (at - self._clock.now()).total_seconds()
+        if wait_s > 0:
+            await self._clock.sleep(wait_s)
+        await ring()
+
+
 @asynccontextmanager
-async def running(being: Being) -> AsyncIterator[None]:
-    """The daemon while the block runs; it ends as it does at SIGTERM."""
+async def running(being: Being, clock: VirtualClock) -> AsyncIterator[None]:
+    """The daemon in virtual time while the block runs; it ends as it does at SIGTERM."""
+    being.daemon._timer = ClockTimer(clock)
     stop = asyncio.Event()
     living = asyncio.create_task(being.daemon.run(stop))
     try:
@@ -110,18 +133,21 @@ async def running(being: Being) -> AsyncIterator[None]:
 
 
 async def passes(clock: VirtualClock, seconds: int) -> None:
-    """Let virtual seconds pass one by one, with time for everybody to do what is due."""
+    """Let virtual seconds pass one by one: whoever looks at the door has looked, and sleeps again, after each."""
     for _ in range(seconds):
+        asleep = len(clock._sleepers)
         clock.advance(1)
+        with suppress(TimeoutError):
+            await until(lambda asleep=asleep: len(clock._sleepers) >= asleep, 0.2)  # type: ignore[misc]
         await asyncio.sleep(0.02)
 
 
 async def next_life(being: Being, clock: VirtualClock, cause: str = "its keeper ended it") -> Life:
     """End the present life and let time pass until the next one is there."""
     await being.books.lifecycle.die(cause)
-    for _ in range(70):
+    for _ in range(100):
         wait_s = await being.afterlife.pass_on()
-        if not wait_s:
+        if wait_s is None:
             return await life_of(being)
         clock.advance(wait_s)
     raise AssertionError("no life follows")

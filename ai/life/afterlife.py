@@ -98,9 +98,9 @@ class Afterlife:
             last_words, text = await self._last_said(life)
             await self._lifecycle.remember_end(last_words, text)
         if life.number not in self._buried:
-            self._buried.add(life.number)  # once a run is enough
             await self._voice.announce(text, occasion="death")
             await asyncio.to_thread(shutil.rmtree, self._workspace, ignore_errors=True)
+            self._buried.add(life.number)  # once a run is enough
 
     async def _last_said(self, life: Life) -> tuple[str, str]:
         thoughts, last = await self._store.read(lambda t: self._thoughts(t, life))

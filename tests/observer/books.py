@@ -45,8 +45,10 @@ class Books:
         allowance = Allowance(parse_usd("5.00"), parse_usd("0.05"))
         self.purse = CreditTracker(self.store, self.journal, self.clock, BEING, allowance)
 
-    async def being(self, state: str = "alive", *, life: int = 1, tier: str | None = "comfortable") -> None:
-        await self._put(beings, {"being": BEING, "state": state, "life": life, "tier": tier})
+    async def being(
+        self, state: str = "alive", *, life: int = 1, tier: str | None = "comfortable", **changed: Any
+    ) -> None:
+        await self._put(beings, {"being": BEING, "state": state, "life": life, "tier": tier} | changed)
 
     async def life(self, number: int = 1, **changed: Any) -> None:
         row = {

@@ -147,3 +147,22 @@ def test_money_is_cut_and_never_rounded_up() -> None:
     assert money("3.20419999") == "$3.2041"
     assert money("-0.01", 2) == "−$0.01"
     assert money(None) == "—"
+
+
+async def test_the_page_of_lives_tells_how_each_began_and_ended_and_escapes_it(page: Page, books: Books) -> None:
+    ended = {"died_at_ms": to_ms(books.clock.now()), "cause_of_death": "old age", "last_words": "<b>Bye</b>"}
+    await books.being("dead", life=1)
+    await books.life(1, **ended, mode="blank_slate", first_words="I am <i>", obituary="It <u>was</u> kind.")
+    html = await read(page, "/lives")
+    assert "blank slate" in html
+    for said in ("I am &lt;i&gt;", "&lt;b&gt;Bye&lt;/b&gt;", "It &lt;u&gt;was&lt;/u&gt; kind."):
+        assert said in html
+    assert "The next life begins" not in html
+    await books.being("dead", life=1, birth_due_ms=to_ms(books.clock.now()))
+    assert "The next life begins at" in words_of(await read(page, "/lives"))
+
+
+async def test_a_paused_being_is_shown_as_paused(page: Page, books: Books) -> None:
+    await books.alive()
+    await books.being("paused")
+    assert "Paused by its keeper" in words_of(await read(page))

@@ -93,8 +93,7 @@ def everything_once(transaction: Transaction) -> None:
     assert list(transaction.execute(select(lives.c.number).order_by(lives.c.number)).scalars()) == born
     assert [note["obituary"] for note in told("note") if "obituary" in note] == born[:-1]
     for occasion, numbers in (("birth", born), ("death", born[:-1])):
-        posted = [row for row in rows if row.kind == "post" and row.data["occasion"] == occasion]
-        assert [row.life for row in posted] == numbers
+        assert [row.life for row in rows if row.kind == "post" and row.data["occasion"] == occasion] == numbers
     ended = transaction.execute(select(lives).where(lives.c.number == 1)).one()
     assert (ended.name, ended.obituary, ended.cause_of_death) == (WREN["name"], END["obituary"], "a test ended it")
     kept = list(transaction.execute(select(memories.c.text).where(memories.c.source == "fragment")).scalars())
