@@ -242,11 +242,11 @@ async def _assemble(
 
         return on_failure
 
-    async def on_topup() -> None:
+    async def on_money() -> None:
         await books.cooldowns.end(Until.TOPUP)  # who pays in here has probably paid in there
         await senses.wake_if_funded()
 
-    doorbell = Doorbell(store, books.tracker, clock, being, on_topup)
+    doorbell = Doorbell(store, books.tracker, clock, being, on_money)
     remote = {name: provider for name, provider in providers.items() if isinstance(provider, OpenAICompatible)}
     billers = {name: provider for name, provider in remote.items() if provider.dialect.tells_cost}
     chores: list[Chore] = [

@@ -493,3 +493,17 @@ async def test_the_month_turns_in_utc_wherever_its_keeper_lives(
 
 def test_free_and_local_models_are_told_from_paid_ones_here() -> None:
     assert [is_paid(model) for model in (FREE, LOCAL, CHEAP, PREMIUM)] == [False, False, True, True]
+
+
+async def test_who_is_paused_and_resumed_while_out_of_money_says_no_second_last_words(
+    wake: Open, clock: VirtualClock
+) -> None:
+    mind = Mind()
+    async with wake(mind, clock) as being:
+        await spend(being, "4.90")
+        await being.brain.live()
+        await being.books.lifecycle.pause("a test")
+        await being.books.lifecycle.resume("a test")
+        assert await state_of(being) == "hibernating"
+        await being.brain.live()
+        assert (await moments(being)).count(LAST_WORDS) == 1

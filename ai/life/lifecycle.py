@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from ai.clock import Clock, iso, to_ms
+from ai.economy.tiers import BANKRUPT
 from ai.life.identity import Identity
 from ai.life.states import Move, State, move
 from ai.said import FRAGMENT
@@ -119,8 +120,7 @@ class Lifecycle:
         if self._on_bankruptcy == "die":
             self._end(transaction, BANKRUPTCY)
         else:
-            self._move(transaction, Move.HIBERNATE)
-            self._journal.append(transaction, "hibernation", {"reason": "the money has run out"})
+            self._hibernate(transaction)
 
     async def die(self, cause: str) -> None:
         """End the present life. Raises LifecycleError when there is none."""
@@ -135,8 +135,16 @@ class Lifecycle:
         await self._change(Move.PAUSE, "hibernation", reason)
 
     async def resume(self, reason: str) -> None:
-        """Think again. Raises LifecycleError when it is not paused."""
-        await self._change(Move.RESUME, "revival", reason)
+        """Think again; who was out of money hibernates on. Raises LifecycleError when it is not paused."""
+
+        def work(transaction: Transaction) -> None:
+            life = read_life(transaction, self._being)
+            self._move(transaction, Move.RESUME)
+            self._journal.append(transaction, "revival", {"reason": reason, "state": State.ALIVE})
+            if life is not None and life.tier == BANKRUPT.name:
+                self._hibernate(transaction)
+
+        await self._store.write(work)
 
     async def plan_birth(self, after_s: float = 0.0) -> None:
         """Let the next life begin so many seconds from now. Raises LifecycleError while one is being lived."""
@@ -167,6 +175,10 @@ class Lifecycle:
         if self._rebirth_s is None:
             return None
         return random.Random(f"{self._being}:{number}").uniform(*self._rebirth_s)  # noqa: S311 - a pause, no secret
+
+    def _hibernate(self, transaction: Transaction) -> None:
+        self._move(transaction, Move.HIBERNATE)
+        self._journal.append(transaction, "hibernation", {"reason": "the money has run out"})
 
     async def _change(self, what: Move, kind: str, reason: str) -> None:
         def work(transaction: Transaction) -> None:
