@@ -157,6 +157,7 @@ async def open_being(
         await books.store.write(lambda t: take_lease(t, settings.being, to_ms(clock.now())))
         await books.tracker.recover()
         await books.cooldowns.load()
+        await _notice_topup(books, settings.being)
         providers = make_providers(settings, secrets) if providers is None else providers
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
@@ -238,11 +239,11 @@ async def _assemble(
 
         return on_failure
 
-    async def on_topup() -> None:
-        await books.cooldowns.end(Until.TOPUP)  # who pays in here has probably paid in there
+    async def on_ring() -> None:
+        await _notice_topup(books, being)
         await senses.wake_if_funded()
 
-    doorbell = Doorbell(store, books.tracker, clock, being, on_topup)
+    doorbell = Doorbell(store, books.tracker, clock, being, on_ring)
     remote = {name: provider for name, provider in providers.items() if isinstance(provider, OpenAICompatible)}
     billers = {name: provider for name, provider in remote.items() if provider.dialect.tells_cost}
     chores: list[Chore] = [
@@ -277,6 +278,13 @@ def default_model(settings: Settings) -> str:
     """The model that thinks until somebody chooses another."""
     reach = settings.providers.get(settings.llm_provider)
     return reach.default_model if reach else LOCAL_MODEL_ID
+
+
+async def _notice_topup(books: Books, being: str) -> None:
+    """Who pays in here has probably paid in there, be it while nobody ran it: what waited for that is tried again."""
+    paid_in = next(iter(await books.store.read(lambda t: last_events(t, being, kind="topup", keeper=True))), None)
+    if paid_in is not None:
+        await books.cooldowns.end(Until.TOPUP, met_by_ms=paid_in.at_ms)
 
 
 async def _free_calls_ms(books: Books, being: str) -> list[int]:
