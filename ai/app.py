@@ -161,6 +161,7 @@ async def open_being(
         await books.store.write(lambda t: take_lease(t, settings.being, to_ms(clock.now())))
         await books.tracker.recover()
         await books.cooldowns.load()
+        await _notice_topup(books, settings.being)
         providers = make_providers(settings, secrets) if providers is None else providers
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
@@ -243,7 +244,7 @@ async def _assemble(
         return on_failure
 
     async def on_money() -> None:
-        await books.cooldowns.end(Until.TOPUP)  # who pays in here has probably paid in there
+        await _notice_topup(books, being)
         await senses.wake_if_funded()
 
     doorbell = Doorbell(store, books.tracker, clock, being, on_money)
@@ -286,6 +287,13 @@ def default_model(settings: Settings) -> str:
 
 async def _nothing() -> None:
     """There is no list to catch up with."""
+
+
+async def _notice_topup(books: Books, being: str) -> None:
+    """Who pays in here has probably paid in there, be it while nobody ran it: what waited for that is tried again."""
+    paid_in = next(iter(await books.store.read(lambda t: last_events(t, being, kind="topup", keeper=True))), None)
+    if paid_in is not None:
+        await books.cooldowns.end(Until.TOPUP, met_by_ms=paid_in.at_ms)
 
 
 async def _free_calls_ms(books: Books, being: str) -> list[int]:

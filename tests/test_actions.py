@@ -50,10 +50,10 @@ class Doing:
         self.tracker = being.books.tracker
         self._brain = being.brain
 
-    async def do(self, name: str, arguments: Any = None, *, tier: Tier = COMFORTABLE) -> Deed:
+    async def do(self, name: str, arguments: Any = None, *, tier: Tier = COMFORTABLE, kind: str = "daily") -> Deed:
         """Carry one action out; `arguments` that are no text are written as JSON."""
         text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
-        moment = replace(await self._brain.senses.sense("daily"), tier=tier)
+        moment = replace(await self._brain.senses.sense(kind), tier=tier)
         occasion = Occasion(moment, self._brain.governor.plan(moment))
         return await self.registry.carry_out(ToolCall("call_1", name, text), occasion)
 
@@ -163,6 +163,12 @@ async def test_it_may_change_its_own_mind_to_one_it_can_afford(doing: Doing) -> 
     unknown = await doing.do("switch_model", {"model": "anthropic/claude-3-haikku"})
     assert (unknown.ok, CHEAP in unknown.text) == (False, True)
     assert len(await doing.told("model")) == 1
+
+
+async def test_what_a_moment_borrows_cannot_be_made_to_stay(doing: Doing) -> None:
+    refused = await doing.do("switch_model", {"model": PREMIUM}, kind="existential")
+    assert (refused.ok, "too dear" in refused.text) == (False, True)
+    assert PREMIUM not in (await doing.do("list_models", kind="existential")).text
 
 
 async def test_every_action_is_offered_with_a_schema_of_its_arguments(doing: Doing) -> None:

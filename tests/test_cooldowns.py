@@ -467,6 +467,49 @@ async def test_a_new_reading_of_the_catalogue_ends_what_waited_for_it_and_nothin
     assert (await line.ask(question(WANTED))).model.id == WANTED
 
 
+async def test_who_pays_in_while_nobody_runs_it_ends_the_rest_of_the_funds_at_the_next_start(
+    live: Any, openrouter: OpenRouterServer, clock: VirtualClock
+) -> None:
+    async with live() as being:
+        await learn(being, openrouter)
+        openrouter.fault("credits_exhausted", model=WANTED)
+        await being.brain.live("daily")
+    async with live() as being:
+        assert [c.scope for c in being.books.cooldowns.all()] == [FUNDS]
+        await being.books.tracker.topup(1_000_000_000, external_id="thanks")
+    async with live() as being:
+        assert being.books.cooldowns.all() == []
+        openrouter.fault("credits_exhausted", model=WANTED)
+        clock.advance(1)
+        await being.brain.live("daily")
+    async with live() as being:
+        assert [c.scope for c in being.books.cooldowns.all()] == [FUNDS], "an old top-up ends nothing new"
+
+
+async def test_who_only_says_something_does_not_end_the_rest_of_the_funds(
+    live: Any, openrouter: OpenRouterServer, clock: VirtualClock
+) -> None:
+    async with live() as being:
+        await learn(being, openrouter)
+        openrouter.fault("credits_exhausted", model=WANTED, times="forever")
+        await being.brain.live("daily")
+        (met,) = being.books.cooldowns.all()
+        stop = asyncio.Event()
+        running = asyncio.create_task(being.daemon.run(stop))
+        await until(lambda: len(openrouter.calls_to(FREE)) >= 2)
+        said = await events(being.books.store, "thought")
+        await being.books.inbox.hear("Hello?")
+
+        async def heard() -> bool:
+            clock.advance(1)
+            return len(await events(being.books.store, "thought")) > len(said)
+
+        await until(heard)
+        stop.set()
+        await running
+        assert being.books.cooldowns.all() == [met]
+
+
 async def test_who_pays_in_ends_the_rest_of_the_funds_while_it_runs(
     live: Any, openrouter: OpenRouterServer, clock: VirtualClock
 ) -> None:

@@ -19,7 +19,7 @@ class ListModels(Action):
     async def run(self, hands: Hands, occasion: Occasion) -> str:
         lines = [
             f"{model.id} ({model.cls}, intelligence {model.intelligence}/10)"
-            for model in hands.models.affordable(occasion.plan.classes, LISTED)
+            for model in hands.models.affordable(occasion.moment.tier.classes, LISTED)
         ]
         return "You can afford: " + "; ".join(lines) if lines else "You can afford no model now."
 
@@ -33,11 +33,12 @@ class SwitchModel(Action):
     model: str | None = Field(None, description="full id; left out, one is drawn", max_length=200)
 
     async def run(self, hands: Hands, occasion: Occasion) -> str:
-        moment, plan = occasion.moment, occasion.plan
+        moment = occasion.moment
+        classes = moment.tier.classes  # those of a daily thought: what this moment borrows does not stay
         if self.model is None:
             drawn = "it asked for another mind"
-            chosen = await hands.rotator.rotate(moment.resident, plan.classes, plan.pace_nanos, drawn)
+            chosen = await hands.rotator.rotate(moment.resident, classes, occasion.plan.pace_nanos, drawn)
         else:
-            chosen = hands.models.choose(self.model, plan.classes)
+            chosen = hands.models.choose(self.model, classes)
             await hands.residence.settle_in(chosen.id, by="being", reason="it chose so", leaving=moment.resident)
         return f"From the next thought on you think with {chosen.name}."

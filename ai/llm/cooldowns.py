@@ -114,9 +114,10 @@ class Cooldowns:
         """It answered: nothing that covers it rests any more."""
         await self._end(set(_covering(model)))
 
-    async def end(self, until: Until) -> None:
-        """What everything that waited for it has waited for has happened: a new catalogue, a top-up."""
-        await self._end({key for key, cooldown in self._known.items() if cooldown.ends == until})
+    async def end(self, until: Until, *, met_by_ms: int | None = None) -> None:
+        """What some wait for has happened: a new catalogue, a top-up. `met_by_ms` is when (None: just now)."""
+        waiting = [cooldown for cooldown in self._known.values() if cooldown.ends == until]
+        await self._end({c.key for c in waiting if met_by_ms is None or c.at_ms <= met_by_ms})
 
     async def _end(self, keys: set[tuple[str, str, str]]) -> None:
         ended = [key for key in keys if self._known.pop(key, None)] or []
