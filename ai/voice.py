@@ -96,7 +96,9 @@ _VOICES: dict[str, Say] = {
     "model": lambda data: [f"[BRAIN] 🔀 Resident model: {data['to']} (by {data['by']}: {data['reason']})"],
     "topup": lambda data: [f"[BUDGET] 💰 Topped up by ${data['amount']} {data['note']}".rstrip()],
     "hibernation": lambda data: [f"[BRAIN] 💤 {str(data.get('state', 'hibernating')).title()}: {data['reason']}"],
-    "revival": lambda data: [f"[BRAIN] 🌅 Awake again: {data['reason']}"],
+    "revival": lambda data: [
+        f"[BRAIN] 🌅 {'Hibernating' if data.get('state') == 'hibernating' else 'Awake'} again: {data['reason']}"
+    ],
     "death": _death,
     "message": lambda data: [f"[MESSAGE] 💌 {data['from']}: {data['text']}"],
     "reply": lambda data: [f"[REPLY] 💬 to {data['from']}: {data['text']}"],

@@ -392,6 +392,24 @@ async def test_going_broke_twice_says_last_words_twice(wake: Open, clock: Virtua
         assert len(await events(being.books.store, "hibernation")) == 2
 
 
+async def test_who_is_paused_in_hibernation_hibernates_on_and_says_no_second_last_words(
+    wake: Open, clock: VirtualClock
+) -> None:
+    mind = Mind()
+    async with wake(mind, clock) as being:
+        await spend(being, "4.90")
+        await being.brain.live()
+        await being.books.lifecycle.pause("a test paused it")
+        await being.books.lifecycle.resume("a test resumed it")
+        assert await state_of(being) == "hibernating"
+        await being.brain.live()
+        assert (await moments(being)).count(LAST_WORDS) == 1
+        assert mind.paid == [best_mind(being)]
+        await being.books.tracker.topup(parse_usd("1.00"), external_id="again")
+        await being.brain.live()
+        assert await state_of(being) == "alive"
+
+
 async def test_at_the_years_turn_it_wakes_by_itself_with_an_allowance_granted_exactly_once(wake: Open) -> None:
     clock, mind = VirtualClock(NEW_YEARS_EVE), Mind()
     async with wake(mind, clock) as being:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from ai.clock import Clock, iso, to_ms
-from ai.economy.tiers import BANKRUPT
 from ai.life.identity import Identity
 from ai.life.states import Move, State, move
 from ai.said import FRAGMENT
 from ai.store.engine import Store, Transaction
-from ai.store.journal import Journal
+from ai.store.journal import Journal, newest_of
 from ai.store.lives import Life, add_life, change_being, change_life, names_so_far, read_life, read_resident
 from ai.store.notes import add_note
 from ai.store.residencies import begin_residency
@@ -120,7 +119,8 @@ class Lifecycle:
         if self._on_bankruptcy == "die":
             self._end(transaction, BANKRUPTCY)
         else:
-            self._hibernate(transaction)
+            self._move(transaction, Move.HIBERNATE)
+            self._journal.append(transaction, "hibernation", {"reason": "the money has run out"})
 
     async def die(self, cause: str) -> None:
         """End the present life. Raises LifecycleError when there is none."""
@@ -128,21 +128,36 @@ class Lifecycle:
 
     async def revive(self, reason: str) -> None:
         """Wake from hibernation."""
-        await self._change(Move.REVIVE, "revival", reason)
+
+        def work(transaction: Transaction) -> None:
+            _, state = self._move(transaction, Move.REVIVE)
+            self._journal.append(transaction, "revival", {"reason": reason, "state": state})
+
+        await self._store.write(work)
 
     async def pause(self, reason: str) -> None:
         """Stop thinking until resumed. Raises LifecycleError when it does not think anyway."""
-        await self._change(Move.PAUSE, "hibernation", reason)
-
-    async def resume(self, reason: str) -> None:
-        """Think again; who was out of money hibernates on. Raises LifecycleError when it is not paused."""
 
         def work(transaction: Transaction) -> None:
             life = read_life(transaction, self._being)
-            self._move(transaction, Move.RESUME)
-            self._journal.append(transaction, "revival", {"reason": reason, "state": State.ALIVE})
-            if life is not None and life.tier == BANKRUPT.name:
-                self._hibernate(transaction)
+            _, state = self._move(transaction, Move.PAUSE)
+            told = {"reason": reason, "state": state, "before": life.state if life else None}
+            self._journal.append(transaction, "hibernation", told)
+
+        await self._store.write(work)
+
+    async def resume(self, reason: str) -> None:
+        """Think again; who hibernated when it was paused hibernates on, for its last words are said.
+
+        Raises LifecycleError when it is not paused.
+        """
+
+        def work(transaction: Transaction) -> None:
+            pause = newest_of(transaction, self._being, "hibernation")
+            _, state = self._move(transaction, Move.RESUME)
+            if pause is not None and pause.data.get("before") == State.HIBERNATING:
+                _, state = self._move(transaction, Move.HIBERNATE)
+            self._journal.append(transaction, "revival", {"reason": reason, "state": state})
 
         await self._store.write(work)
 
@@ -175,17 +190,6 @@ class Lifecycle:
         if self._rebirth_s is None:
             return None
         return random.Random(f"{self._being}:{number}").uniform(*self._rebirth_s)  # noqa: S311 - a pause, no secret
-
-    def _hibernate(self, transaction: Transaction) -> None:
-        self._move(transaction, Move.HIBERNATE)
-        self._journal.append(transaction, "hibernation", {"reason": "the money has run out"})
-
-    async def _change(self, what: Move, kind: str, reason: str) -> None:
-        def work(transaction: Transaction) -> None:
-            _, state = self._move(transaction, what)
-            self._journal.append(transaction, kind, {"reason": reason, "state": state})
-
-        await self._store.write(work)
 
     def _end(self, transaction: Transaction, cause: str) -> None:
         number, _ = self._move(transaction, Move.DEATH)
