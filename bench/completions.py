@@ -42,7 +42,7 @@ def measure() -> Iterator[Figure]:
     for way, mark in WAYS.items():
         ours_ms = calls_ms[OURS + mark]
         assert ours_ms is not None, "ours runs in the Python that runs this"
-        how = f"median of {ROUNDS * CALLS} calls in turns, the same loopback server; ours in three durable commits"
+        how = f"median of {ROUNDS * CALLS} calls in turns, the same loopback server; ours in two durable commits"
         what = f"a protected call against litellm's unprotected one, {way}"
         yield _against(what, ours_ms, calls_ms[LITELLM + mark], 1, how)
         for name in CLIENTS:

@@ -148,9 +148,12 @@ class CreditTracker:
         await self._store.write(work)
 
     async def name(self, hold: Hold, generation_id: str) -> None:
-        """The provider has named the call: from now on its cost can be found out, whatever becomes of us."""
+        """The provider has named the call: from now on its cost can be found out, even if we are killed.
+
+        It does not wait for the disk: a name lost with the power leaves a hold that counts as spent, as without one.
+        """
         if hold.id is not None:
-            await self._store.write(lambda t: books.name_hold(t, hold, generation_id))
+            await self._store.jot(lambda t: books.name_hold(t, hold, generation_id))
 
     async def forget(
         self, hold: Hold, reason: str, generation_id: str | None = None, also: Also = nothing_else

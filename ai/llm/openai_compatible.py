@@ -235,9 +235,12 @@ async def _events(response: httpx.Response) -> AsyncIterator[Any]:
             yield _parsed(data.encode())
 
 
+_EXACT = json.JSONDecoder(parse_float=Decimal)  # built once: json.loads would build one for every chunk
+
+
 def _parsed(content: bytes) -> Any:
     """JSON with its numbers kept exact, or the text when it is none."""
     try:
-        return json.loads(content, parse_float=Decimal)
+        return _EXACT.decode(content.decode("utf-8"))
     except (ValueError, RecursionError):
         return content.decode("utf-8", "replace")
