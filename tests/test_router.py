@@ -82,6 +82,13 @@ async def test_what_is_written_into_a_cache_is_charged_by_its_own_price(line: Li
     assert answer.cost_nanos == 1000 * 300 + 1250
 
 
+async def test_what_the_cache_saved_is_told_with_the_answer(line: Line) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 800}}
+    answer = await line.ask(question(CHEAP), {"openrouter": says_usage(usage)})
+    assert answer.saved_nanos == 800 * (250 - 30)
+    assert answer.cost_nanos == 1000 * 250 + 1250 - answer.saved_nanos
+
+
 async def test_what_is_free_without_the_suffix_is_bound_to_cost_nothing_and_the_rest_to_their_price(
     line: Line, openrouter: OpenRouterServer
 ) -> None:
