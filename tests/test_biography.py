@@ -62,3 +62,15 @@ async def test_former_lives_stand_below(data_dir: Path, clock: VirtualClock) -> 
         clock.advance(7200)
         await next_life(being, clock)
         assert "Life 1, Wren: 2 hours, 0 thoughts. Its keeper ended it." in await told(being, clock)
+
+
+async def test_a_new_life_is_not_told_with_the_thoughts_of_the_last_one(data_dir: Path, clock: VirtualClock) -> None:
+    async with awake(data_dir, Soul(thought="The light is warm today."), clock) as being:
+        await being.brain.live()
+        await next_life(being, clock)
+        text = await told(being, clock)
+        assert "Life 2" in text
+        assert "The light is warm" not in text
+        assert "thought last with" not in text
+        await being.brain.live()
+        assert "The light is warm today." in await told(being, clock)

@@ -79,6 +79,21 @@ async def test_an_obituary_that_cannot_be_used_is_said_plainly(
         assert await posts(being, "death") == [(1, "Wren lived 3 hours and had 1 thought. Its keeper ended it.")]
 
 
+async def test_without_a_word_on_its_end_its_last_thought_is_its_last_words(
+    data_dir: Path, clock: VirtualClock
+) -> None:
+    async with awake(data_dir, Soul(end="No.", thought="The light is warm today."), clock) as being:
+        await being.brain.live()
+        await being.books.lifecycle.die("a test")
+        await being.afterlife.pass_on()
+        assert (await life_of(being)).last_words == "The light is warm today."
+        await being.afterlife.next_life()
+        await being.books.lifecycle.die("a test")  # before it had a thought
+        await being.afterlife.pass_on()
+        second = await life_of(being)
+        assert second.last_words == second.first_words
+
+
 async def test_an_obituary_tells_no_secret(data_dir: Path, clock: VirtualClock) -> None:
     end = {"last_words": f"Take {KEY} with you", "obituary": f"It left {KEY} behind"}
     async with awake(data_dir, Soul(end=end), clock) as being:

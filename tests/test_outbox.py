@@ -357,6 +357,20 @@ async def test_birth_and_last_words_are_allowed_at_any_pace_once(voice: Voice) -
     assert (await voice.say("I was born again.", occasion="birth")).state == SENT
 
 
+async def test_a_post_that_keeps_its_pace_holds_nothing_else_back(voice: Voice, x: XServer) -> None:
+    await voice.say("I was just born.", occasion="birth")
+    assert (await voice.say("The first thing I say.")).state == SENT  # a birth is no reason to wait
+    for text in ("Kept while nobody carried it.", "And this, an hour later."):
+        voice.pass_time(HOUR_S)
+        await voice.outbox.post(text)
+    await voice.postman.deliver()
+    assert (await voice.row()).state == QUEUED  # one an hour
+    assert (await voice.say("It lived, and was kind.", occasion="death", posts_a_day=0)).state == SENT
+    assert [row.text for row in await voice.rows() if row.state == QUEUED] == ["And this, an hour later."]
+    await voice.later(HOUR_S)
+    assert [tweet.text for tweet in x.tweets][-2:] == ["It lived, and was kind.", "And this, an hour later."]
+
+
 async def test_a_text_that_is_too_long_is_shortened_by_the_model_or_else_at_a_word(
     store: Store, clock: VirtualClock, x: XServer
 ) -> None:

@@ -97,6 +97,8 @@ def _life(life: Life) -> list[str]:
 def _present(facts: Facts) -> list[str]:
     """What it thinks with, lives on and remembers, what it said, and who waits for it."""
     mind, memory, last = facts.state["mind"], facts.state["memory"], facts.state["last_thought"]
+    if facts.life and not facts.life.thoughts:  # what was thought last was a former life's
+        mind, last = {"model": None}, None
     notes = f"{memory['notes']} note{'' if memory['notes'] == 1 else 's'}"
     lines = []
     if mind["model"]:

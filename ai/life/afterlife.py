@@ -118,7 +118,8 @@ class Afterlife:
             said = first_object(answer.completion.text) or {}
         except NobodyThought:
             said = {}
-        words = last or speakable(said.get("last_words"), LONGEST_WORDS) or life.first_words or ""
+        final = thoughts[-1] if thoughts else life.first_words  # the last it ever said
+        words = last or speakable(said.get("last_words"), LONGEST_WORDS) or speakable(final, LONGEST_WORDS)
         return words, speakable(said.get("obituary"), LONGEST_OBITUARY) or wording.obituary(life)
 
     def _thoughts(self, transaction: Transaction, life: Life) -> tuple[Sequence[str], str]:

@@ -23,7 +23,7 @@ from ai.errors import FundsError
 from ai.social.base import Channel, Sent
 from ai.social.failures import ChannelFailed, Fate, Until
 from ai.social.fates import LOOK_AGAIN_S, Fates, with_hold
-from ai.social.outbox import LAST, ONCE, PACE_S
+from ai.social.outbox import LAST, ONCE, PACE_S, THOUGHT
 from ai.store import outbox as rows
 from ai.store.engine import Store, Transaction
 from ai.store.journal import newest_of
@@ -128,9 +128,10 @@ class Postman:
         doubtful = rows.oldest_due(transaction, being, name, UNKNOWN, now_ms)
         if doubtful is not None:
             return self._look, doubtful
-        post = rows.oldest_due(transaction, being, name, QUEUED, now_ms)
-        rested = now_ms - rows.last_sent_ms(transaction, being, name) >= self._pace_ms
-        return (self._send, post) if post is not None and (rested or post.occasion in ONCE) else None
+        rested = now_ms - rows.last_sent_ms(transaction, being, name, THOUGHT) >= self._pace_ms
+        # What keeps a pace waits, and keeps back nothing that is allowed at any pace.
+        post = rows.oldest_due(transaction, being, name, QUEUED, now_ms, () if rested else ONCE)
+        return (self._send, post) if post is not None else None
 
     def _paid_in(self, transaction: Transaction, halt: Halt) -> bool:
         """Whether somebody topped the being up since credits ran out there: they may have done so there as well."""

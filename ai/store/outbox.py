@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -65,9 +65,13 @@ def change_post(transaction: Transaction, number: int, **values: Any) -> None:
     transaction.execute(update(outbox).where(outbox.c.id == number).values(**values))
 
 
-def oldest_due(transaction: Transaction, being: str, channel: str, state: str, now_ms: int) -> Post | None:
-    """The oldest row of a channel in this state whose time has come."""
+def oldest_due(
+    transaction: Transaction, being: str, channel: str, state: str, now_ms: int, occasions: Collection[str] = ()
+) -> Post | None:
+    """The oldest row of a channel in this state (and on one of these occasions) whose time has come."""
     matching = (outbox.c.being == being) & (outbox.c.channel == channel) & (outbox.c.state == state)
+    if occasions:
+        matching &= outbox.c.occasion.in_(occasions)
     due = select(*COLUMNS).where(matching, outbox.c.due_at_ms <= now_ms).order_by(outbox.c.id).limit(1)
     row = transaction.execute(due).one_or_none()
     return _post(row) if row is not None else None
@@ -101,10 +105,11 @@ def said_in_this_life(transaction: Transaction, being: str, occasion: str, since
     return transaction.execute(said.limit(1)).first() is not None
 
 
-def last_sent_ms(transaction: Transaction, being: str, channel: str) -> int:
-    """When a post last reached a channel, 0 when none ever did."""
+def last_sent_ms(transaction: Transaction, being: str, channel: str, occasion: str) -> int:
+    """When a post on this occasion last reached a channel, 0 when none ever did."""
     matching = (outbox.c.being == being) & (outbox.c.channel == channel) & (outbox.c.state == SENT)
-    return transaction.execute(select(func.max(outbox.c.ended_at_ms)).where(matching)).scalar() or 0
+    reached = select(func.max(outbox.c.ended_at_ms)).where(matching, outbox.c.occasion == occasion)
+    return transaction.execute(reached).scalar() or 0
 
 
 def newest_known_before(transaction: Transaction, being: str, post: Post) -> str | None:
