@@ -15,6 +15,7 @@ from ai.economy.tiers import BANKRUPT, BY_NAME, CRITICAL, TIERS, Tier, judge
 from ai.errors import LifecycleError, NobodyAlive
 from ai.life.lifecycle import Lifecycle
 from ai.life.states import State
+from ai.models.affording import SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS
 from ai.models.catalogue import Catalogue
 from ai.models.model_rotator import ModelRotator
 from ai.moment import BASIC_FACTS, DAILY, EXISTENTIAL, IMPORTANT, LAST_WORDS, POST, Moment
@@ -33,8 +34,6 @@ MESSAGES_IN_MIND = 3
 QUIET = {"thought", "action", "result", "charge", "post", "memory", "model", "failure", "note"}  # its own doing
 DAY_MS = 86_400_000
 OLD_AGE = "old age"
-# The least a paid call can be: what decides whether any is possible at all.
-SMALLEST_PROMPT_TOKENS, SMALLEST_REPLY_TOKENS = 4800, 200  # the bound counts bytes: a critical prompt and its tools
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,9 @@ async def test_an_unknown_name_is_answered_with_the_nearest_ones(catalogue: Cata
 
 
 async def test_a_model_too_dear_is_answered_with_those_that_are_not(catalogue: Catalogue) -> None:
-    with pytest.raises(ModelChoiceError, match=r"is premium, too dear at this balance\. Affordable: ") as refused:
+    with pytest.raises(
+        ModelChoiceError, match=r"premium models are too dear at this balance\. Affordable: "
+    ) as refused:
         catalogue.choose(PREMIUM, ("local", "free"))
     assert all(model.id in str(refused.value) for model in catalogue.affordable(("local", "free"), 3))
     assert catalogue.choose(FREE, ("local", "free")).id == FREE

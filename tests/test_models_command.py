@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ai.cli import alive
-from ai.commands.model_table import as_json, table, why_not
+from ai.commands.model_table import Looking, as_json, table
 from ai.economy.tiers import COMFORTABLE, CRITICAL, TIERS, Tier
 from ai.models.catalogue import packaged
 from ai.models.model_config import ModelInfo, local_model
@@ -56,35 +57,36 @@ def test_the_page_in_the_repository_is_what_the_command_prints(tmp_path: Path) -
     [
         (MODELS[FREE], CRITICAL, ""),
         (MODELS[CHEAP], COMFORTABLE, ""),
-        (MODELS[PREMIUM], COMFORTABLE, "too dear while comfortable"),
-        (MODELS[CHEAP], CRITICAL, "too dear while critical"),
-        (unpriced(), COMFORTABLE, "price unknown, and unknown is not free"),
-        (unpriced(expiration_date="2026-11-20"), COMFORTABLE, "expired on 2026-11-20"),
-        (MODELS["openrouter/auto"], COMFORTABLE, "it is only a name for other models"),
+        (MODELS[PREMIUM], COMFORTABLE, "premium models are too dear at this balance"),
+        (MODELS[CHEAP], CRITICAL, "cheap models are too dear at this balance"),
+        (unpriced(), COMFORTABLE, "its price is unknown, and unknown is not free"),
+        (replace(MODELS[CHEAP], expires_on=date(2026, 11, 20)), COMFORTABLE, "expired on 2026-11-20"),
+        (MODELS["openrouter/auto"], COMFORTABLE, "its price is unknown, and unknown is not free"),
         (MODELS["openai/gpt-oss-20b:free"], CRITICAL, "resting until 13:00 (rate limit)"),
     ],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_a_model_that_is_not_allowed_says_why_not(model: ModelInfo, tier: Tier, reason: str) -> None:
     resting = {"openai/gpt-oss-20b:free": "13:00 (rate limit)"}
-    assert why_not(model, tier, TODAY, resting) == reason
-    said = as_json(model, tier, FREE, TODAY, resting)
+    looking = Looking(tier, None, TODAY, FREE, resting)
+    assert looking.why_not(model) == reason
+    said = as_json(model, looking)
     assert said.keys() == KEYS
     assert (said["allowed"], said["why_not"]) == (not reason, reason or None)
-    assert reason in table([model], tier, FREE, TODAY, resting)
+    assert reason in table([model], looking)
 
 
 def test_the_table_shows_each_model_once_under_one_heading() -> None:
-    lines = table([local_model(), *MODELS.values()], CRITICAL, FREE, TODAY, {}).splitlines()
+    lines = table([local_model(), *MODELS.values()], Looking(CRITICAL, None, TODAY, FREE, {})).splitlines()
     assert lines[0].split("  ")[0].strip() == ""
     assert all(word in lines[0] for word in ("model", "class", "$ per million in / out", "mind", "context", "why not"))
     (resident,) = [line for line in lines if line.startswith("→ ") and "resident model" not in line]
     assert FREE in resident
     (haiku,) = [line for line in lines if f" {CHEAP} " in line]
     assert "0.25 / 1.25" in haiku
-    assert haiku.endswith("too dear while critical")
+    assert haiku.endswith("cheap models are too dear at this balance")
 
 
 def test_every_tier_has_a_model_it_allows() -> None:
     for tier in TIERS:
-        assert any(not why_not(model, tier, TODAY, {}) for model in MODELS.values())
+        assert any(not Looking(tier, 0, TODAY, FREE, {}).why_not(model) for model in MODELS.values())

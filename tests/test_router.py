@@ -277,7 +277,7 @@ async def test_an_unknown_price_is_not_free_and_is_never_called(line: Line, open
 async def test_a_class_the_balance_does_not_allow_is_not_even_tried(line: Line, openrouter: OpenRouterServer) -> None:
     answer = await line.ask(question(PREMIUM, classes=("local", "free")))
     assert (answer.model.cls, answer.attempts[0].outcome) == ("free", "skipped")
-    assert "premium models are not allowed" in answer.why
+    assert "premium models are too dear" in answer.why
     assert [call.model for call in openrouter.calls_to(None)] == [answer.model.id]
 
 

@@ -39,6 +39,6 @@ class SwitchModel(Action):
             drawn = "it asked for another mind"
             chosen = await hands.rotator.rotate(moment.resident, classes, occasion.plan.pace_nanos, drawn)
         else:
-            chosen = hands.models.choose(self.model, classes)
+            chosen = hands.models.choose(self.model, classes, moment.balance.available_nanos)
             await hands.residence.settle_in(chosen.id, by="being", reason="it chose so", leaving=moment.resident)
         return f"From the next thought on you think with {chosen.name}."

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 import click
 
 from ai.app import Books, default_model
 from ai.clock import from_ms
 from ai.commands._common import print_json, with_books
-from ai.commands.model_table import as_json, page, table
+from ai.commands.model_table import Looking, as_json, page, table
 from ai.economy.tiers import BY_NAME, COMFORTABLE, Tier
+from ai.errors import FundsError
 from ai.models.model_config import ModelInfo
 from ai.settings import Settings
 
@@ -25,16 +25,17 @@ def models(json_wanted: bool, markdown: bool) -> None:
         click.echo(page(), nl=False)
         return
 
-    async def look(books: Books, chosen: Settings) -> tuple[list[ModelInfo], Tier, str, date, dict[str, str]]:
+    async def look(books: Books, chosen: Settings) -> tuple[list[ModelInfo], Looking]:
         tier, resident = await _tier_and_resident(books, chosen)
         listed = books.catalogue.all()
-        return listed, tier, resident, books.catalogue.today, _resting(books, listed)
+        spare, today = await _spare_nanos(books), books.catalogue.today
+        return listed, Looking(tier, spare, today, resident, _resting(books, listed))
 
-    listed, tier, resident, today, resting = with_books(look)
+    listed, looking = with_books(look)
     if json_wanted:
-        print_json([as_json(model, tier, resident, today, resting) for model in listed])
+        print_json([as_json(model, looking) for model in listed])
         return
-    click.echo(table(listed, tier, resident, today, resting))
+    click.echo(table(listed, looking))
 
 
 @click.command()
@@ -44,7 +45,7 @@ def switch(model: str) -> None:
 
     async def change(books: Books, chosen: Settings) -> ModelInfo:
         tier, _ = await _tier_and_resident(books, chosen)
-        wanted = books.catalogue.choose(model, tier.classes)
+        wanted = books.catalogue.choose(model, tier.classes, await _spare_nanos(books))
         await books.lifecycle.settle_in(wanted.id, by="keeper", reason="the keeper chose so")
         return wanted
 
@@ -55,6 +56,14 @@ def _resting(books: Books, listed: Sequence[ModelInfo]) -> dict[str, str]:
     """By id, until when a model is left alone after a failure, and why."""
     over = {model.id: books.cooldowns.over(model) for model in listed}
     return {name: f"{from_ms(c.until_ms):%d %b %H:%M} UTC ({c.reason})" for name, c in over.items() if c}
+
+
+async def _spare_nanos(books: Books) -> int | None:
+    """What there is to spend, or None when no account was ever opened: then the first thought opens it."""
+    try:
+        return (await books.tracker.balance()).available_nanos
+    except FundsError:
+        return None
 
 
 async def _tier_and_resident(books: Books, chosen: Settings) -> tuple[Tier, str]:

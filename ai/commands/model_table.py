@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from ai.economy.tiers import TIERS, Tier
+from ai.models.affording import why_not
 from ai.models.catalogue import SNAPSHOT
 from ai.models.model_config import CEILINGS, CLASSES, DEFAULT_OPENROUTER_MODEL, ModelInfo
 from ai.models.pricing import PER_MILLION, Price
@@ -17,27 +19,31 @@ HEADINGS = ("", "model", "class", "$ per million in / out", "mind", "context", "
 FOOT = "→ is the resident model. “mind” is how intelligent a model is held to be, from 1 to 10."
 
 
-def why_not(model: ModelInfo, tier: Tier, today: date, resting: Mapping[str, str]) -> str:
-    """Why this balance does not let a model think daily thoughts, or nothing.
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """What decides whether a model can think: the tier, what there is to spend (nano-dollars, None: never opened), the
+    day, who is resident, and by id until when a model is left alone and why."""
 
-    `resting` says of model ids until when, and why, they are not asked.
-    """
-    if reason := model.obstacle_on(today):
-        return reason
-    if model.cls is None:
-        return "price unknown, and unknown is not free"
-    if model.cls not in tier.classes:
-        return f"too dear while {tier.name}"
-    return f"resting until {resting[model.id]}" if model.id in resting else ""
+    tier: Tier
+    spare_nanos: int | None
+    today: date
+    resident: str
+    resting: Mapping[str, str]
+
+    def why_not(self, model: ModelInfo) -> str:
+        """Why this balance does not let a model think daily thoughts, or nothing."""
+        if reason := why_not(model, self.today, self.tier.classes, self.spare_nanos):
+            return reason
+        return f"resting until {self.resting[model.id]}" if model.id in self.resting else ""
 
 
-def table(models: Iterable[ModelInfo], tier: Tier, resident: str, today: date, resting: Mapping[str, str]) -> str:
+def table(models: Iterable[ModelInfo], looking: Looking) -> str:
     """The lines of a table for people."""
     rows = [
         (
-            "→" if model.id == resident else "",
+            "→" if model.id == looking.resident else "",
             *_cells(model),
-            why_not(model, tier, today, resting),
+            looking.why_not(model),
         )
         for model in models
     ]
@@ -46,9 +52,9 @@ def table(models: Iterable[ModelInfo], tier: Tier, resident: str, today: date, r
     return "\n".join([*(line.rstrip() for line in lines), "", FOOT])
 
 
-def as_json(model: ModelInfo, tier: Tier, resident: str, today: date, resting: Mapping[str, str]) -> dict[str, object]:
+def as_json(model: ModelInfo, looking: Looking) -> dict[str, object]:
     """One model as programs get it; amounts are exact decimal strings in US dollars per million tokens."""
-    price, reason = model.price, why_not(model, tier, today, resting)
+    price, reason = model.price, looking.why_not(model)
     return {
         "id": model.id,
         "name": model.name,
@@ -63,7 +69,7 @@ def as_json(model: ModelInfo, tier: Tier, resident: str, today: date, resting: M
         "expires_on": None if model.expires_on is None else model.expires_on.isoformat(),
         "allowed": not reason,
         "why_not": reason or None,
-        "resident": model.id == resident,
+        "resident": model.id == looking.resident,
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 from ai.clock import Clock, from_ms, month_end, month_of, to_ms
 from ai.llm.failures import CallFailed, Scope, Until
@@ -85,7 +86,8 @@ class Cooldowns:
     async def cool(self, failure: CallFailed, model: ModelInfo) -> Cooldown | None:
         """What this failure retires rests from now on; None when it retires nothing."""
         if failure.status is not None:  # whatever it said, it can be reached; and it knew us, unless it said otherwise
-            reached = {Scope.ENDPOINT} | ({Scope.CREDENTIAL} if failure.scope is not Scope.CREDENTIAL else set())
+            knew_us = failure.scope is not Scope.CREDENTIAL and failure.status < HTTPStatus.INTERNAL_SERVER_ERROR
+            reached = {Scope.ENDPOINT} | ({Scope.CREDENTIAL} if knew_us else set())
             await self._end({(model.provider, scope, "") for scope in reached})
         if failure.scope is Scope.REQUEST:
             return None

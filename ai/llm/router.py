@@ -24,6 +24,7 @@ from ai.llm.failures import CallFailed, Fate, Remedy, Scope, without_details
 from ai.llm.free_pace import FreePace
 from ai.llm.line import MOST_ATTEMPTS, MOST_OF, Candidate, Models, candidates
 from ai.llm.question import FAILED, SKIPPED, THOUGHT, Answer, Attempt, Question
+from ai.models.affording import why_not
 from ai.models.model_config import ModelInfo
 from ai.models.pricing import REASONING_HEADROOM_TOKENS, Price
 
@@ -110,12 +111,9 @@ class Router:
         model, question = candidate.model, inquiry.question
         if model is None:
             return f"there is no model “{candidate.id}” in the catalogue"
-        if model.cls is None or model.price is None:
-            return "its price is unknown, and unknown is not free"
-        if unfit := model.obstacle_on(self._clock.now().date()):
-            return unfit
-        if model.cls not in question.classes:
-            return f"{model.cls} models are not allowed at this balance"
+        if reason := why_not(model, self._clock.now().date(), question.classes):
+            return reason
+        assert model.price is not None, "a model without a price has a reason"
         if model.provider not in self._providers:
             return f"{model.provider} has no key"
         if cooldown := self._cooldowns.over(model):
@@ -191,7 +189,8 @@ class Router:
             case Remedy.REPEAT:
                 return model, request
             case Remedy.LENGTHEN:
-                return model, replace(request, max_tokens=request.max_tokens + self._headroom_tokens)
+                cap = min(_most_tokens(model), request.max_tokens + self._headroom_tokens)
+                return (model, replace(request, max_tokens=cap)) if cap > request.max_tokens else None
             case Remedy.SHRINK:
                 cap = request.max_tokens // 2 if failure.afford_tokens is None else failure.afford_tokens
                 if self._shortest(model) <= cap < request.max_tokens:
@@ -227,11 +226,10 @@ class Router:
 
     def _request(self, model: ModelInfo, question: Question) -> CompletionRequest:
         cap = min(question.reply_cap_tokens, model.reply_cap_tokens or question.reply_cap_tokens)
-        most = model.max_completion_tokens or model.context_tokens
         request = CompletionRequest(
             model=model.id,
             messages=question.compose(model),
-            max_tokens=min(most, cap + (self._headroom_tokens if model.reasons else 0)),
+            max_tokens=min(_most_tokens(model), cap + (self._headroom_tokens if model.reasons else 0)),
             tools=question.tools if model.supports_tools else (),
             schema=question.schema_for(model) if question.schema_for and model.supports_schema else None,
             reasoning_effort=model.efforts[0] if model.reasons and model.efforts else None,
@@ -320,6 +318,11 @@ class Router:
             generation_id=generation_id,
             saved_nanos=price.saved_nanos(usage.tokens_cached),
         )
+
+
+def _most_tokens(model: ModelInfo) -> int:
+    """The longest reply this model gives."""
+    return model.max_completion_tokens or model.context_tokens
 
 
 def _prompt_tokens(request: CompletionRequest) -> int:

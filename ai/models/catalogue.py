@@ -18,6 +18,7 @@ from typing import Any
 from ai.clock import Clock, to_ms
 from ai.errors import ModelChoiceError
 from ai.models import list_prices
+from ai.models.affording import why_not
 from ai.models.model_config import CLASSES, ModelInfo
 from ai.models.pricing import FREE, Price
 from ai.models.reading import read_model
@@ -134,18 +135,16 @@ class Catalogue:
         fitting = sorted(self._usable(classes), key=lambda model: model.id)
         return [model for model in fitting if model.cls != "local"] or fitting
 
-    def choose(self, model_id: str, classes: Sequence[str]) -> ModelInfo:
-        """The model with this full id, if it may be used. Raises ModelChoiceError with the reason and other names."""
+    def choose(self, model_id: str, classes: Sequence[str], spare_nanos: int | None = None) -> ModelInfo:
+        """The model with this full id, if it may be used and `spare_nanos` can pay a thought with it.
+
+        Raises ModelChoiceError with the reason and the nearest affordable names.
+        """
         model = self.get(model_id)
-        if reason := model.obstacle_on(self.today):
-            raise ModelChoiceError(f"{model_id} cannot be chosen: {reason}.", hint=self._others(classes))
-        if model.cls is None:
-            raise ModelChoiceError(
-                f"The price of {model_id} is unknown, and unknown is not free.",
-                hint="Give it one in MODEL_PRICES, or choose another.",
-            )
-        if model.cls not in classes:
-            raise ModelChoiceError(f"{model_id} is {model.cls}, too dear at this balance.", hint=self._others(classes))
+        if reason := why_not(model, self.today, classes, spare_nanos):
+            hint = "" if model.cls else "MODEL_PRICES gives it one. "
+            near = self._nearest(model, classes, spare_nanos)
+            raise ModelChoiceError(f"{model_id} cannot be chosen: {reason}.", hint=f"{hint}{near}".strip())
         return model
 
     def cheapest_call_nanos(self, prompt_bound_tokens: int, completion_cap_tokens: int) -> int:
@@ -157,8 +156,12 @@ class Catalogue:
         )
         return min(costs, default=0)
 
-    def _others(self, classes: Sequence[str]) -> str:
-        return f"Affordable: {', '.join(other.id for other in self.affordable(classes, 3)) or 'none'}."
+    def _nearest(self, wanted: ModelInfo, classes: Sequence[str], spare_nanos: int | None) -> str:
+        """The affordable models whose price is nearest to the wanted one's; of equals, the most intelligent."""
+        price = _blended(wanted) if wanted.price else Decimal(0)
+        able = [m for m in self._models.values() if not why_not(m, self.today, classes, spare_nanos)]
+        able.sort(key=lambda model: (abs(_blended(model) - price), *_best_first(model)))
+        return f"Affordable: {', '.join(model.id for model in able[:3])}." if able else "Nothing is affordable now."
 
     def _usable(self, classes: Sequence[str]) -> list[ModelInfo]:
         """Those of these classes that can think today, the cheapest first."""
