@@ -40,6 +40,7 @@ from ai.models.catalogue import Catalogue
 from ai.models.model_config import LOCAL_MODEL_ID, local_model
 from ai.models.model_rotator import ModelRotator
 from ai.models.refresher import Refresher
+from ai.prompt import EXAMPLE_POSTS
 from ai.recollection import Recollection
 from ai.senses import Senses
 from ai.settings import Settings
@@ -186,6 +187,7 @@ async def _assemble(
         redact=redact,
         on_queued=postman.call,
         shorten=Shortener(mind, books.catalogue),
+        known=EXAMPLE_POSTS,
     )
     memory = Memory(store, journal, clock, being)
     rotator = ModelRotator(store, being, books.catalogue, books.cooldowns, books.lifecycle)

@@ -80,8 +80,7 @@ class Daemon:
             self._ending = True
             self._due.set()
             await asyncio.wait([thinking], timeout=GRACE_S)
-            for task in (thinking, stopping, *background):
-                await _end(task)
+            await _end(thinking, stopping, *background)
         for task in (thinking, *background):
             if not task.cancelled():
                 task.result()  # whatever ended it before its time is raised here
@@ -117,7 +116,8 @@ class Daemon:
         except StoreError:
             raise
         except NobodyAlive:
-            return None  # it ended this moment: what is due between two lives comes next
+            self._due.set()  # it ended or was paused this moment: what is due between two lives comes next
+            return None
         except Exception as exc:
             await self._on_failure(exc)
             return None
@@ -135,6 +135,8 @@ class Daemon:
             await self._clock.sleep(EVERY_S)
 
 
-async def _end(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """All at once: who needs a moment to end well takes it beside the others."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

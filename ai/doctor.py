@@ -69,7 +69,13 @@ async def examine(clock: Clock, *, paid: bool) -> list[Finding]:
         chosen, secrets = settings.load()
     except SettingsError as exc:
         return [Finding("settings", False, exc.message, exc.hint)]
-    findings = [Finding("settings", True, f"{chosen.llm_provider} thinks; the page listens on {chosen.observer_port}.")]
+    findings = [
+        Finding(
+            "settings",
+            True,
+            f"{chosen.llm_provider} thinks; the page listens on {chosen.observer_port or 'any free port'}.",
+        )
+    ]
     findings += [_folder(chosen.data_dir), _disk(chosen.data_dir), _whole(chosen.data_dir)]
     if findings[-1].ok:
         findings += await _store(chosen, clock)

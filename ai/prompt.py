@@ -6,6 +6,7 @@ local model) keep all but the end of it cached. What is told is bounded by the t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 from ai.clock import month_end
@@ -73,6 +74,10 @@ CHOICES_SMALL = (
         '{"action": "remember", "text": "The money comes on the first day of the month."}',
     ),
 )
+
+
+EXAMPLE_POSTS = tuple(json.loads(choice).get("text", "") for _, choice in CHOICES_SMALL if '"post"' in choice)
+"""Words of ours that a very small model likes to say after us."""
 
 
 def compose(moment: Moment) -> list[Message]:

@@ -17,6 +17,7 @@ from ai.economy.account import Charge
 from ai.economy.tiers import COMFORTABLE, CRITICAL, Tier
 from ai.llm.base import ToolCall
 from ai.moment import Deed
+from ai.prompt import EXAMPLE_POSTS
 from ai.store.journal import Event
 from tests.parts import CHEAP, FREE, PREMIUM, events, hold
 
@@ -248,3 +249,16 @@ async def test_a_very_small_model_is_offered_few_actions_one_a_line(doing: Doing
 async def test_money_is_told_to_it_as_it_is(doing: Doing) -> None:
     await doing.tracker.settle(await hold(doing.tracker, "1.00"), Charge(1_000_000_000, "reported"))
     assert "$3.9000" in (await doing.do("check_budget")).text
+
+
+async def test_words_of_the_prompts_own_examples_are_no_news(doing: Doing) -> None:
+    deed = await doing.do("post", {"text": EXAMPLE_POSTS[0]})
+    assert (deed.ok, "already" in deed.text) == (False, True)
+
+
+async def test_a_text_that_was_cut_off_in_a_word_ends_with_its_last_whole_sentence(doing: Doing) -> None:
+    text = ("The night is long and I count every coin I have. " * 9)[:280]
+    assert not text.endswith(".")
+    assert (await doing.do("post", {"text": text})).ok
+    (post,) = await doing.told("post")
+    assert post.data["text"].endswith("every coin I have.")

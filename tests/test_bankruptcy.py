@@ -525,3 +525,26 @@ async def test_who_is_paused_and_resumed_while_out_of_money_says_no_second_last_
         assert await state_of(being) == "hibernating"
         await being.brain.live()
         assert (await moments(being)).count(LAST_WORDS) == 1
+
+
+async def test_who_is_paused_while_saying_the_last_words_says_them_once(wake: Open, clock: VirtualClock) -> None:
+    paused: list[Being] = []
+
+    class Pausing(Mind):
+        async def complete(
+            self, request: CompletionRequest, on_text: OnText, on_named: OnNamed | None = None
+        ) -> Completion:
+            for being in paused[:1]:
+                paused.clear()
+                await being.books.lifecycle.pause("a test")
+            return await super().complete(request, on_text, on_named)
+
+    async with wake(Pausing(), clock) as being:
+        await spend(being, "4.90")
+        paused.append(being)
+        await being.brain.live()
+        assert await state_of(being) == "paused"
+        await being.books.lifecycle.resume("a test")
+        assert await state_of(being) == "hibernating"
+        await being.brain.live()
+        assert (await moments(being)).count(LAST_WORDS) == 1

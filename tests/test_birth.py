@@ -194,3 +194,10 @@ async def test_of_two_births_at_once_one_happens(data_dir: Path, clock: VirtualC
         both = await asyncio.gather(being.birth.begin(), being.birth.begin(), return_exceptions=True)
         assert [type(outcome).__name__ for outcome in both].count(LifecycleError.__name__) == 1
         assert [birth["number"] for birth in await told(being, "birth")] == [1, 2]
+
+
+def test_a_very_small_models_first_words_count_only_with_its_name_in_them() -> None:
+    default = default_identity("genesis")
+    said = {"name": "Genesis", "pronoun": "it", "icon": "🌱", "first_words": "Gemens is, and it is alive."}
+    assert checked(said, default, (), small=True).first_words == default.first_words
+    assert checked(said, default, ()).first_words == said["first_words"], "a larger one may speak otherwise"

@@ -815,3 +815,11 @@ async def test_the_free_tiers_minute_does_not_begin_anew_at_a_restart(clock: Vir
     clock.advance(10)
     assert pace.take()
     assert not pace.take()
+
+
+def test_what_a_visitor_wrote_never_decides_what_rests() -> None:
+    flagged = {
+        "message": "Your input was flagged.",
+        "metadata": {"flagged_input": "key limit exceeded (monthly limit)"},
+    }
+    assert from_error("openrouter", 403, {"error": flagged}).scope is Scope.REQUEST

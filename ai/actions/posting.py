@@ -7,6 +7,7 @@ from pydantic import Field
 from ai.actions.base import Action, Hands, Occasion
 from ai.moment import LAST_WORDS
 from ai.social.base import LONGEST_POST
+from ai.social.lengths import ended
 
 LONGEST_DRAFT = 2_000  # what is longer than a post may be is shortened, not refused: the model has been paid already
 
@@ -28,7 +29,7 @@ class Post(Action):
     async def run(self, hands: Hands, occasion: Occasion) -> str:
         last, thought = occasion.moment.kind == LAST_WORDS, occasion.thought
         posted = await hands.channel.post(
-            self.text,
+            ended(self.text, LONGEST_POST),
             occasion="last_words" if last else "thought",
             posts_a_day=occasion.plan.posts_a_day,
             model=thought.model if thought else None,

@@ -12,6 +12,7 @@ from ai.commands._common import print_json, with_books
 from ai.commands.model_table import Looking, as_json, page, table
 from ai.economy.tiers import BY_NAME, COMFORTABLE, Tier
 from ai.errors import FundsError
+from ai.llm.failures import without_details
 from ai.models.model_config import ModelInfo
 from ai.settings import Settings
 
@@ -55,7 +56,9 @@ def switch(model: str) -> None:
 def _resting(books: Books, listed: Sequence[ModelInfo]) -> dict[str, str]:
     """By id, until when a model is left alone after a failure, and why."""
     over = {model.id: books.cooldowns.over(model) for model in listed}
-    return {name: f"{from_ms(c.until_ms):%d %b %H:%M} UTC ({c.reason})" for name, c in over.items() if c}
+    return {
+        name: f"{from_ms(c.until_ms):%d %b %H:%M} UTC ({without_details(c.reason)})" for name, c in over.items() if c
+    }
 
 
 async def _spare_nanos(books: Books) -> int | None:

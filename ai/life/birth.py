@@ -107,7 +107,8 @@ class Birth:
             answer = await self._mind.ask(question, unheard)
         except NobodyThought:
             return default
-        return checked(first_object(answer.completion.text) or {}, default, taken)
+        said = first_object(answer.completion.text) or {}
+        return checked(said, default, taken, small=answer.model.cls == "local")
 
     async def _announce(self, life: Life) -> None:
         if life.first_words and life.number not in self._announced:

@@ -42,13 +42,17 @@ def default_identity(being: str, number: int = 1) -> Identity:
     return Identity(name, "it", "✨", f"I am {name}. I just came into existence.")
 
 
-def checked(said: Mapping[str, Any], default: Identity, taken: Collection[str]) -> Identity:
-    """The identity a model chose, with the default's part wherever what it chose cannot be used."""
+def checked(said: Mapping[str, Any], default: Identity, taken: Collection[str], *, small: bool = False) -> Identity:
+    """The identity a model chose, with the default's part wherever what it chose cannot be used.
+
+    A very small model misspells its own name: its first words count only with the name in them (`small`).
+    """
     name = _one_line(said.get("name"))
     if not (_NAME.fullmatch(name) and len(name) <= LONGEST_NAME) or name.casefold() in {t.casefold() for t in taken}:
         name = default.name
     words = _under_its_name(speakable(said.get("first_words"), LONGEST_WORDS), name)
-    words = words or default.first_words.replace(default.name, name)
+    if not words or (small and name not in words):
+        words = default.first_words.replace(default.name, name)
     pronoun = _one_line(said.get("pronoun")).lower()
     icon = _one_line(said.get("icon"))
     return Identity(

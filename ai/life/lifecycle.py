@@ -9,6 +9,7 @@ from decimal import Decimal
 from ai.clock import Clock, iso, to_ms
 from ai.life.identity import Identity
 from ai.life.states import Move, State, move
+from ai.moment import LAST_WORDS
 from ai.said import FRAGMENT
 from ai.store.engine import Store, Transaction
 from ai.store.journal import Journal, newest_of
@@ -115,7 +116,7 @@ class Lifecycle:
         """The last words are said: hibernate or die, as the keeper chose. Inside the transaction that keeps them."""
         life = read_life(transaction, self._being)
         if life is None or life.state != State.ALIVE:
-            return  # it was ended or paused while it said them
+            return  # it was ended while it said them, or paused: then this follows at the resume
         if self._on_bankruptcy == "die":
             self._end(transaction, BANKRUPTCY)
         else:
@@ -153,11 +154,13 @@ class Lifecycle:
         """
 
         def work(transaction: Transaction) -> None:
-            pause = newest_of(transaction, self._being, "hibernation")
+            pause, thought = (newest_of(transaction, self._being, kind) for kind in ("hibernation", "thought"))
             _, state = self._move(transaction, Move.RESUME)
             if pause is not None and pause.data.get("before") == State.HIBERNATING:
                 _, state = self._move(transaction, Move.HIBERNATE)
             self._journal.append(transaction, "revival", {"reason": reason, "state": state})
+            if pause and thought and thought.id > pause.id and thought.data.get("moment") == LAST_WORDS:
+                self.go_broke(transaction)  # they were said while it was being paused
 
         await self._store.write(work)
 

@@ -210,10 +210,11 @@ def _signs(body: Any) -> Iterator[str]:
         metadata = metadata if isinstance(metadata, Mapping) else {}
         told = (
             *(metadata.get(name) for name in ("limit_source", "reason", "error_type")),
-            *(error.get(name) for name in ("type", "code", "status", "message")),
+            *(error.get(name) for name in ("type", "code", "status", "message", "details")),
         )
         yield from (str(sign).lower() for sign in told if sign)
-    yield _text(body).lower()
+    elif error is not None:
+        yield _text(error).lower()
 
 
 def _retry_after_s(body: Any, headers: Mapping[str, str]) -> float | None:

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable
 
 ELLIPSIS = "…"
+END_MARKS = (".", "!", "?", "…")
 JOINING = ("\u200d", "\ufe0f", "\ufe0e")  # what an emoji is glued together with
 
 
@@ -26,6 +27,14 @@ def fit(text: str, longest: int, measure: Callable[[str], int]) -> str:
         return _cut(text, ends[words])
     characters = range(len(text))
     return _cut(text, bisect.bisect_left(characters, True, key=lambda end: not fits(end)) - 1)
+
+
+def ended(text: str, longest: int) -> str:
+    """`text`, up to its last whole sentence where it fills the room to the last character: it was cut off there."""
+    if len(text) < longest or text[-1:] in END_MARKS:
+        return text
+    last = max(text.rfind(mark) for mark in END_MARKS)
+    return text[: last + 1] if last > 0 else text
 
 
 def _cut(text: str, end: int) -> str:

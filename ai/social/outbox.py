@@ -3,7 +3,7 @@ carries it further."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -43,7 +43,8 @@ class Outbox:
     """The posts of one being to one channel.
 
     `redact` masks known secrets; `on_queued` hears of every post; `shorten` asks a model to say a text in at most so
-    many characters (None: it cannot), and without it a text that is too long is cut at a word.
+    many characters (None: it cannot), and without it a text that is too long is cut at a word; `known` are words of
+    others that are not news either.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class Outbox:
         on_queued: Callable[[], None] = lambda: None,
         shorten: Shorten | None = None,
         pace_s: float = PACE_S,
+        known: Sequence[str] = (),
     ) -> None:
         self.channel = channel
+        self._known = known
         self._store = store
         self._journal = journal
         self._clock = clock
@@ -120,7 +123,8 @@ class Outbox:
 
     def _check_new(self, transaction: Transaction, text: str) -> None:
         earlier = last_events(transaction, self._being, kind="post", limit=REMEMBERED_POSTS)
-        if too_like(text, (str(event.data.get("text", "")) for event in earlier)) is not None:
+        said = [*self._known, *(str(event.data.get("text", "")) for event in earlier)]
+        if too_like(text, said) is not None:
             raise ActionError("You posted that already, or nearly that. Say something new, or nothing.")
 
     def _check_pace(self, transaction: Transaction, occasion: str, posts_a_day: int | None) -> None:

@@ -164,7 +164,7 @@ class Postman:
         except ChannelFailed as failed:
             await self._not_sent(post, hold, failed)
         except BaseException as exc:  # cut short, or a fault of ours: it may have been posted all the same
-            await self._forget(post, hold, f"It was cut short ({type(exc).__name__}).")
+            await self._forget(post, hold, _cut_short(exc))
             if not isinstance(exc, Exception):
                 raise
         else:
@@ -252,7 +252,7 @@ class Postman:
                     await self._tracker.release(hold, failed.message)
                 raise
             except BaseException as exc:
-                why = f"The look-up was cut short ({type(exc).__name__})."
+                why = f"The look-up failed. {_cut_short(exc)}"
                 await self._tracker.forget(hold, why)
                 if isinstance(exc, Exception):  # a fault of ours costs this look-up, not the loop
                     raise ChannelFailed(why, Fate.UNKNOWN) from exc
@@ -268,3 +268,10 @@ class Postman:
 
     def _charge(self, post: Post, external_id: str | None) -> Charge:
         return Charge(self._channel.price_nanos(post.text), "computed", generation_id=external_id)
+
+
+def _cut_short(exc: BaseException) -> str:
+    """Why a call did not come to its end, for the keeper."""
+    if isinstance(exc, asyncio.CancelledError):
+        return "The program ended while it was under way."
+    return f"It was cut short ({type(exc).__name__})."

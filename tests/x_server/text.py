@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import html
-import importlib
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+
+from ai.social import x_text
 
 LIMIT = 280
 
@@ -75,4 +76,4 @@ def show(text: str) -> Shown:
 
 @cache
 def _twitter_text() -> Any:
-    return importlib.import_module("twitter_text")
+    return x_text._parser()  # it lends the package what newer setuptools no longer bring
