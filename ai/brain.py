@@ -35,7 +35,7 @@ class Governor(Protocol):
 
 
 class Actions(Protocol):
-    def tools(self) -> Sequence[Tool]: ...
+    def tools(self, *, messages: bool = ...) -> Sequence[Tool]: ...
     def schema(self) -> Mapping[str, Any]: ...
     def menu(self) -> str: ...
     def understand(self, text: str) -> Sequence[ToolCall]: ...
@@ -115,7 +115,7 @@ class Brain:
             classes=plan.classes,
             reply_cap_tokens=plan.reply_cap_tokens,
             compose=lambda model: prompt.compose_small(moment) if model.cls == "local" else prompt.compose(moment),
-            tools=self.actions.tools(),
+            tools=self.actions.tools(messages=bool(moment.messages)),
             use_reserve=plan.use_reserve,
         )
         async with self.drafts.writing(thought_id) as draft:
@@ -188,7 +188,10 @@ class Brain:
     async def reflect(self, moment: Moment, plan: Plan, thought: Thought, deeds: Sequence[Deed]) -> Thought:
         """The same model's next word, now that it knows what its tool calls brought."""
         question = _again(plan, thought, prompt.compose_results(thought.asked, thought.message, deeds))
-        return Thought.of(thought.id, await self.ask(moment, replace(question, tools=self.actions.tools())))
+        return Thought.of(
+            thought.id,
+            await self.ask(moment, replace(question, tools=self.actions.tools(messages=bool(moment.messages)))),
+        )
 
     async def ask(self, moment: Moment, question: Question) -> Answer:
         """Ask something further in the same thought, which only the thinker hears."""

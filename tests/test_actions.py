@@ -262,3 +262,8 @@ async def test_a_text_that_was_cut_off_in_a_word_ends_with_its_last_whole_senten
     assert (await doing.do("post", {"text": text})).ok
     (post,) = await doing.told("post")
     assert post.data["text"].endswith("every coin I have.")
+
+
+async def test_what_answers_messages_is_offered_only_while_one_waits(doing: Doing) -> None:
+    always = {tool.name for tool in doing.registry.tools(messages=False)}
+    assert {tool.name for tool in doing.registry.tools()} - always == {"read_messages", "reply"}

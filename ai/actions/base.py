@@ -125,6 +125,8 @@ class Action(BaseModel):
     """Whether a very small model is offered it too."""
     tool: ClassVar[bool] = True
     """Whether a model that calls tools is offered it: every one it is offered is paid for in every prompt."""
+    answers: ClassVar[bool] = False
+    """Whether it is for messages, and so offered only while one waits for an answer."""
     informs: ClassVar[bool] = False
     """Whether its result is news the model should hear before the thought ends."""
 

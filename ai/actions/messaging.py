@@ -13,6 +13,7 @@ class ReadMessages(Action):
     """See the messages that wait for an answer."""
 
     name = "read_messages"
+    answers = True
     summary = "Read messages that wait for your answer."
     informs = True
 
@@ -26,6 +27,7 @@ class Reply(Action):
     """Answer a message."""
 
     name = "reply"
+    answers = True
     summary = "Answer a message."
 
     message: int = Field(description="its number")

@@ -20,7 +20,7 @@ class Post(Action):
     small = True
 
     text: str = Field(
-        description="in your own voice",
+        description=f"at most {LONGEST_POST} characters, in your own voice",
         min_length=1,
         max_length=LONGEST_DRAFT,
         json_schema_extra={"maxLength": LONGEST_POST},

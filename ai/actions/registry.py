@@ -24,9 +24,8 @@ class Registry:
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
         self._actions = {action.name: action for action in _discover()}
-        self._tools = [
-            Tool(action.name, action.summary, _parameters(action)) for action in self._actions.values() if action.tool
-        ]
+        offered = [action for action in self._actions.values() if action.tool]
+        self._tools = {action: Tool(action.name, action.summary, _parameters(action, UNPAID)) for action in offered}
         self._schema = {"oneOf": [_choice(action) for action in self._actions.values() if action.small]}
 
     @property
@@ -34,9 +33,9 @@ class Registry:
         """The names of all actions."""
         return list(self._actions)
 
-    def tools(self) -> Sequence[Tool]:
-        """Every action as a tool, for models that call tools themselves."""
-        return self._tools
+    def tools(self, *, messages: bool = True) -> Sequence[Tool]:
+        """The actions as tools, for models that call tools themselves; without `messages`, none that answers them."""
+        return [tool for action, tool in self._tools.items() if messages or not action.answers]
 
     def schema(self) -> Mapping[str, Any]:
         """A JSON schema of exactly one action with its arguments, for models that need their hand led."""
@@ -82,15 +81,20 @@ def _discover() -> list[type[Action]]:
     return sorted(found, key=lambda action: action.name)
 
 
-def _parameters(action: type[Action]) -> dict[str, Any]:
+UNSAID = ("title", "default", "minLength")
+UNPAID = (*UNSAID, "maxLength")
+"""What no prompt pays for, because it is checked here: what a model must know of it stands in the description."""
+
+
+def _parameters(action: type[Action], unsaid: Sequence[str]) -> dict[str, Any]:
     schema = action.model_json_schema()
-    fields = {name: _bare(field) for name, field in schema.get("properties", {}).items()}
+    fields = {name: _bare(field, unsaid) for name, field in schema.get("properties", {}).items()}
     required = {"required": schema["required"]} if schema.get("required") else {}
     return {"type": "object", "properties": fields, **required}
 
 
 def _choice(action: type[Action]) -> dict[str, Any]:
-    parameters = _parameters(action)
+    parameters = _parameters(action, UNSAID)  # its lengths lead the hand of a small model
     return parameters | {
         "properties": {"action": {"const": action.name}} | parameters["properties"],
         "required": ["action", *parameters.get("required", [])],
@@ -98,11 +102,11 @@ def _choice(action: type[Action]) -> dict[str, Any]:
     }
 
 
-def _bare(field: Mapping[str, Any]) -> dict[str, Any]:
-    """A field without what every call would pay for in vain: its arguments are checked here anyway."""
+def _bare(field: Mapping[str, Any], unsaid: Sequence[str]) -> dict[str, Any]:
+    """A field without what every call would pay for in vain."""
     if "anyOf" in field:  # an argument that may be left out
         field = {**field, **field["anyOf"][0]}
-    return {key: value for key, value in field.items() if key not in ("title", "minLength", "default", "anyOf")}
+    return {key: value for key, value in field.items() if key not in (*unsaid, "anyOf")}
 
 
 def _what(error: Exception) -> str:
