@@ -97,11 +97,11 @@ class Daemon:
     async def _think(self) -> None:
         """One thought, or what is due between two lives, and the timer armed for the next, whatever became of it."""
         started = self._clock.now()
-        look_again_s = await self._guarded(self._afterlife.pass_on)
+        look_again_s = await self._guarded(self._afterlife.pass_on, RETRY_S)
         interval_s = RETRY_S if look_again_s is None else look_again_s
         if look_again_s is None:
             await self._pulse.thinking()
-            plan = await self._guarded(lambda: self._brain.live(may_skip=True))
+            plan = await self._guarded(lambda: self._brain.live(may_skip=True), None)
             interval_s = plan.interval_s if plan else RETRY_S
         if self._ending:
             return
@@ -109,18 +109,18 @@ class Daemon:
         self._timer.arm(next_at, self._ring)
         await self._pulse.resting(next_at if look_again_s is None else None)
 
-    async def _guarded(self, step: Callable[[], Awaitable[T]]) -> T | None:
-        """What a step gives; one that fails is told of, and only books that cannot be written end it all."""
+    async def _guarded(self, step: Callable[[], Awaitable[T]], failed: T | None) -> T | None:
+        """What a step gives, or `failed`, which is told of; only books that cannot be written end it all."""
         try:
             return await step()
         except StoreError:
             raise
         except NobodyAlive:
             self._due.set()  # it ended or was paused this moment: what is due between two lives comes next
-            return None
+            return failed
         except Exception as exc:
             await self._on_failure(exc)
-            return None
+            return failed
 
     def wake(self) -> None:
         """Think now, or as soon as the thought under way has ended: something has happened."""

@@ -28,9 +28,9 @@ class Moment:
 
     `samples` are what the last thoughts really cost; `own_choice` says that the being itself chose its resident model;
     `thoughts` are its last ones and the notes it made between them, oldest first, and `memories` the notes before;
-    `messages` wait for an answer; `story` is what the life has been about so far,
-    `mind_begins` the number of the journal row from which on thoughts will be in mind next time; `mode` how much it was
-    told at its birth; `quiet` says that nothing happened since the last thought, `skipped` how many it left out.
+    `messages` wait for an answer; `story` is what the life has been about so far, `mind_begins` the number of the
+    journal row before which thoughts leave the mind now (0 when none does); `mode` how much it was told at its birth;
+    `quiet` says that nothing happened since the last thought, `skipped` how many it left out.
     """
 
     at: datetime

@@ -201,7 +201,7 @@ class Senses:
             ),
             story=story.text if (story := read_summary(transaction, self._being, life.number)) else "",
             messages=unanswered(transaction, self._being, MESSAGES_IN_MIND),
-            mind_begins=thoughts[next_begins - begins].id if next_begins - begins < len(thoughts) else 0,
+            mind_begins=thoughts[next_begins - begins].id if begins < next_begins < begins + len(thoughts) else 0,
             thoughts=[_remembered(event) for event in sorted([*thoughts, *noted], key=lambda event: event.id)],
             events=events,
             skipped=sum(bool(event.data.get("skipped")) for event in events),

@@ -35,6 +35,8 @@ class Chronicle:
 
     async def keep_up(self, moment: Moment, plan: Plan) -> None:
         """Tell on what is no longer in mind; once the story is too long, have it condensed."""
+        if not moment.mind_begins:
+            return  # nothing leaves the mind now
         before, gone, upto = await self._store.read(lambda t: self._since(t, moment))
         if not gone:
             return

@@ -55,6 +55,7 @@ class Catalogue:
         self._prices = prices or {}
         self._everything_free = everything_free
         self._models: dict[str, ModelInfo] = {}  # the cheapest first
+        self._cheapest: dict[tuple[date, int, int], int] = {}
 
     async def load(self) -> None:
         """Fill from the last good copy in the store, else from what is packaged."""
@@ -148,13 +149,16 @@ class Catalogue:
         return model
 
     def cheapest_call_nanos(self, prompt_bound_tokens: int, completion_cap_tokens: int) -> int:
-        """The worst case of the cheapest paid call there is; 0 when no model costs anything."""
-        costs = (
-            model.price.worst_case_nanos(prompt_bound_tokens, completion_cap_tokens)
-            for model in self._usable(CLASSES)
-            if model.price is not None and not model.price.free
-        )
-        return min(costs, default=0)
+        """The worst case of the cheapest paid call there is; 0 when no model costs anything.
+
+        Asked at every thought, and the same until the list or the day changes: so it is reckoned once.
+        """
+        asked = (self.today, prompt_bound_tokens, completion_cap_tokens)
+        if asked not in self._cheapest:
+            prices = [m.price for m in self._usable(CLASSES) if m.price is not None and not m.price.free]
+            costs = (price.worst_case_nanos(prompt_bound_tokens, completion_cap_tokens) for price in prices)
+            self._cheapest = {asked: min(costs, default=0)}
+        return self._cheapest[asked]
 
     def _nearest(self, wanted: ModelInfo, classes: Sequence[str], spare_nanos: int | None) -> str:
         """The affordable models whose price is nearest to the wanted one's; of equals, the most intelligent."""
@@ -173,6 +177,7 @@ class Catalogue:
         if self._local is not None:
             models.append(self._local)
         self._models = {model.id: model for model in sorted(models, key=_by_price)}
+        self._cheapest = {}
 
     def _read(self, raw: Iterable[Any]) -> list[ModelInfo]:
         published = list_prices.entries(self._provider)
