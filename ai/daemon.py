@@ -97,7 +97,8 @@ class Daemon:
     async def _think(self) -> None:
         """One thought, or what is due between two lives, and the timer armed for the next, whatever became of it."""
         started = self._clock.now()
-        look_again_s = await self._guarded(self._afterlife.pass_on, RETRY_S)
+        failed_s: float | None = RETRY_S
+        look_again_s = await self._guarded(self._afterlife.pass_on, failed_s)
         interval_s = RETRY_S if look_again_s is None else look_again_s
         if look_again_s is None:
             await self._pulse.thinking()
@@ -109,7 +110,7 @@ class Daemon:
         self._timer.arm(next_at, self._ring)
         await self._pulse.resting(next_at if look_again_s is None else None)
 
-    async def _guarded(self, step: Callable[[], Awaitable[T]], failed: T | None) -> T | None:
+    async def _guarded(self, step: Callable[[], Awaitable[T]], failed: T) -> T:
         """What a step gives, or `failed`, which is told of; only books that cannot be written end it all."""
         try:
             return await step()
