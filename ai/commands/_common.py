@@ -15,6 +15,7 @@ from ai.app import Books, open_books
 from ai.clock import SystemClock, from_ms
 from ai.settings import Settings
 from ai.store.engine import Store, Transaction
+from ai.store.state import STOPPED_AFTER_S, read_state
 
 T = TypeVar("T")
 
@@ -42,6 +43,12 @@ def with_books(work: Callable[[Books, Settings], Awaitable[T]]) -> T:
             return await work(books, chosen)
 
     return asyncio.run(do())
+
+
+def nobody_runs_it() -> bool:
+    """Whether no process lives the being now."""
+    age_s = read(lambda t, chosen: read_state(t, chosen.being, SystemClock().now()))["heartbeat_age_s"]
+    return age_s is None or age_s > STOPPED_AFTER_S
 
 
 def print_json(data: Any) -> None:

@@ -9,7 +9,7 @@ import click
 import vault
 from ai import log, settings
 from ai.app import open_being
-from ai.commands._common import with_books
+from ai.commands._common import nobody_runs_it, with_books
 from ai.errors import InstanceHeld
 from ai.settings import Settings
 
@@ -50,7 +50,7 @@ def pause() -> None:
 def resume() -> None:
     """Go on thinking."""
     with_books(lambda books, _: books.lifecycle.resume("its keeper resumed it"))
-    click.echo("It thinks again.")
+    click.echo("It thinks again, once somebody runs it: `alive up`." if nobody_runs_it() else "It thinks again.")
 
 
 async def _bear(chosen: Settings, secrets: vault.Secrets) -> str:
