@@ -9,13 +9,13 @@ import click
 from ai import settings
 from ai.app import Books, make_channel
 from ai.clock import SystemClock, iso
-from ai.commands._common import print_json, read, with_books
+from ai.commands._common import print_json, read, when, with_books
 from ai.errors import SettingsError
 from ai.settings import Settings
 from ai.social.fates import Fates
 from ai.store.engine import Transaction
 from ai.store.lives import read_life
-from ai.store.outbox import Halt, Post, newest_posts, read_halts
+from ai.store.outbox import QUEUED, UNKNOWN, Halt, Post, newest_posts, read_halts
 
 LONGEST_BIO = 160  # X's own limit
 
@@ -40,11 +40,11 @@ def posting(resume: bool, as_json: bool, limit: int) -> None:
         return
     click.echo(f"Posts go to {_channel()}.")
     for name, halt in halts.items():
-        until = f" before {iso(halt.until_ms)}" if halt.until_ms else " until you say so"
+        until = f" before {when(halt.until_ms)}" if halt.until_ms else " until you say so"
         click.echo(f"Nothing is sent to {name}{until}. {halt.reason} {halt.hint}".rstrip())
     for post in posts:
-        said = f" {post.said}" if post.said else ""
-        click.echo(f"{iso(post.queued_at_ms)}  {post.channel:<8} {post.state:<8} {' '.join(post.text.split())}{said}")
+        line = f"{when(post.queued_at_ms)}  {post.channel:<8} {post.state:<8} {' '.join(post.text.split())}"
+        click.echo(f"{line} {_waits(post)}".rstrip())
 
 
 @click.command()
@@ -61,6 +61,13 @@ def bio() -> None:
     if len(told) > LONGEST_BIO:
         told = f"Automated account run by {chosen.keeper}."
     click.echo(told)
+
+
+def _waits(post: Post) -> str:
+    """What was said of it, or what it waits for."""
+    if post.state == UNKNOWN:
+        return f"{post.said or ''} It is looked up at {when(post.due_at_ms)}.".strip()
+    return post.said or ("It waits its turn: one post an hour." if post.state == QUEUED else "")
 
 
 def _resume() -> None:
