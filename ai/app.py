@@ -28,13 +28,13 @@ from ai.life.identity import default_identity
 from ai.life.lifecycle import Lifecycle
 from ai.life.memory import Memory
 from ai.llm.base import Provider
-from ai.llm.cooldowns import Cooldowns, is_free_tier
+from ai.llm.cooldowns import FREE_SUFFIX, Cooldowns, is_free_tier
 from ai.llm.dialects.registry import dialects
 from ai.llm.failures import Until
 from ai.llm.free_pace import FreePace
 from ai.llm.local import LocalModel
 from ai.llm.openai_compatible import OpenAICompatible
-from ai.llm.question import SKIPPED
+from ai.llm.question import FAILED
 from ai.llm.router import Router
 from ai.models.catalogue import Catalogue
 from ai.models.model_config import LOCAL_MODEL_ID, local_model
@@ -63,6 +63,7 @@ from ai.store.outbox import QUEUED
 from ai.store.pulse import Pulse
 from ai.timer import SchedulerTimer
 
+FREE_CALLS_LOOK_BACK = 20  # no provider's free minute holds more
 CLOCK_TOLERANCE_S = 600  # clocks are set right by minutes all the time
 X_KEYS = ("X_API_KEY", "X_API_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET")
 RESERVE_CAP_NANOS = 100_000_000  # about one premium worst case: 2,000 tokens in, 1,724 out at $15 and $75 a million
@@ -299,14 +300,16 @@ async def _notice_topup(books: Books, being: str) -> None:
 
 
 async def _free_calls_ms(books: Books, being: str) -> list[int]:
-    """When the last thoughts called a free model: the free tier's minute does not begin anew because we did."""
-    thoughts = await books.store.read(lambda t: last_events(t, being, kind="thought", limit=20))
-    return [
+    """When free models were last called, in vain or not: the free tier's minute does not begin anew because we did."""
+    answered = await books.tracker.newest_calls_ms(FREE_CALLS_LOOK_BACK, model_suffix=FREE_SUFFIX)
+    thoughts = await books.store.read(lambda t: last_events(t, being, kind="thought", limit=FREE_CALLS_LOOK_BACK))
+    in_vain = [
         thought.at_ms
         for thought in thoughts
         for attempt in thought.data.get("attempts", ())
-        if attempt["outcome"] != SKIPPED and is_free_tier(attempt["model"])
+        if attempt["outcome"] == FAILED and is_free_tier(attempt["model"])
     ]
+    return sorted([*answered, *in_vain])
 
 
 def make_router(

@@ -71,12 +71,17 @@ class Recollection:
     async def intend(self, thought: Thought, call: ToolCall, *, outside: bool = False) -> None:
         """Keep what the being is about to do; `outside` says that the words of others are in its mind."""
         data = {"thought_id": thought.id, "name": call.name, "arguments": _arguments(call)}
-        await self._journal.write("action", data, visibility=_visibility(call.name, outside))
+        seen = KEEPER if call.name in PUBLISHING else _visibility(call.name, outside)
+        await self._journal.write("action", data, visibility=seen)
 
     async def report(self, thought: Thought, deed: Deed, *, outside: bool = False) -> None:
         """Keep what came of it."""
         data = {"thought_id": thought.id, "name": deed.call.name, "ok": deed.ok, "text": deed.text}
         await self._journal.write("result", data, visibility=_visibility(deed.call.name, outside or BEGIN in deed.text))
+
+
+PUBLISHING = ("post", "write_blog_post")
+"""What these would say passes a gate first: it is public once it has, by a row of its own."""
 
 
 def _visibility(action: str, outside: bool) -> str:

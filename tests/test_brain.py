@@ -454,3 +454,15 @@ async def test_spending_alone_moves_the_tier_and_the_journal_says_so(wake: Wake,
         (change,) = await told(being, "tier")
         assert (change.data["from"], change.data["to"]) == ("comfortable", "moderate")
         assert [entry["amount"] for entry in await entries(being.books.store, "charge")] == ["-1.10"] * 3
+
+
+async def test_what_it_wants_to_publish_is_the_keepers_to_see_until_it_has_passed_the_gate(wake: Wake) -> None:
+    private, fine = "Write to me at somebody@example.com.", "It is quiet tonight."
+    line = says("I speak.", calls=[("post", {"text": private}), ("post", {"text": fine})], cost_usd=Decimal(0))
+    async with wake(lambda _: line, resident=FREE) as being:
+        await being.brain.live("daily")
+        rows = await events(being.books.store)
+        wanted = {row.visibility for row in rows if row.kind == "action"}
+        said = [row.data["text"] for row in rows if row.kind == "post" and row.data["occasion"] != "birth"]
+        assert (wanted, said) == ({"keeper"}, [fine])
+        assert not any("somebody@" in str(row.data) for row in rows if row.visibility == "public")

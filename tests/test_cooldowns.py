@@ -823,3 +823,25 @@ def test_what_a_visitor_wrote_never_decides_what_rests() -> None:
         "metadata": {"flagged_input": "key limit exceeded (monthly limit)"},
     }
     assert from_error("openrouter", 403, {"error": flagged}).scope is Scope.REQUEST
+
+
+async def test_a_restarted_being_goes_on_counting_the_free_calls_of_the_minute(
+    settings: MakeSettings, clock: VirtualClock
+) -> None:
+    chosen, secrets = settings(
+        LLM_PROVIDER="openrouter", OPENROUTER_API_KEY="sk-or-v1-nobody", OPENROUTER_DEFAULT_MODEL=FREE
+    )
+
+    async def thoughts(count: int) -> list[str]:
+        providers = {name: Scripted(name=name) for name in ("openrouter", "local")}
+        async with open_being(chosen, secrets, clock, providers) as being:
+            await being.birth.ensure(default_identity(BEING))
+            for _ in range(count):
+                await being.brain.live("daily")
+            told = await events(being.books.store, "thought")
+        return [row.data["model"] for row in told[-count:]]
+
+    assert set(await thoughts(20)) == {FREE}
+    assert await thoughts(1) == [LOCAL]
+    clock.advance(60)
+    assert await thoughts(1) == [FREE]

@@ -200,6 +200,17 @@ def margin_permille(transaction: Transaction, being: str, model: str) -> int:
     return min(max(1000, int(worst or 0)), LARGEST_MARGIN_PERMILLE)
 
 
+def newest_calls_ms(transaction: Transaction, being: str, model_suffix: str, limit: int) -> list[int]:
+    """The moments of the newest settled calls of models whose id ends so, oldest first."""
+    rows = transaction.exec_driver_sql(
+        "SELECT at_ms FROM (SELECT id, at_ms, model FROM entries WHERE being = :being AND kind = 'charge'"
+        "                    ORDER BY id DESC LIMIT :looked)"
+        " WHERE model LIKE '%' || :suffix ORDER BY id DESC LIMIT :limit",
+        {"being": being, "suffix": model_suffix, "limit": limit, "looked": limit * 5},
+    )
+    return [int(row.at_ms) for row in rows][::-1]
+
+
 def lost_holds(transaction: Transaction, being: str) -> list[Lost]:
     """Every hold whose cost is unknown, oldest first."""
     rows = transaction.exec_driver_sql(

@@ -206,6 +206,10 @@ class CreditTracker:
 
         await self._store.write(work)
 
+    async def newest_calls_ms(self, limit: int, *, model_suffix: str) -> list[int]:
+        """When models whose id ends so were last called and answered (milliseconds since the epoch), oldest first."""
+        return await self._store.read(lambda t: books.newest_calls_ms(t, self._being, model_suffix, limit))
+
     async def lost(self) -> list[Lost]:
         """Every hold whose cost is unknown, oldest first."""
         return await self._store.read(lambda t: books.lost_holds(t, self._being))

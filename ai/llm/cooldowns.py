@@ -141,9 +141,12 @@ def told(cooldown: Cooldown) -> str:
     return f"{what} rests until {from_ms(cooldown.until_ms):%d %b %H:%M} UTC, because {cooldown.reason}"
 
 
+FREE_SUFFIX = ":free"
+
+
 def is_free_tier(model_id: str) -> bool:
     """Whether the account's free quota counts this model: those with the suffix, whatever else costs nothing."""
-    return model_id.lower().endswith(":free")
+    return model_id.lower().endswith(FREE_SUFFIX)
 
 
 def _covering(model: ModelInfo) -> Iterator[tuple[str, str, str]]:
