@@ -146,7 +146,8 @@ def _stillness(front: Front) -> str | None:
 
 def _mind(state: dict[str, Any]) -> dict[str, str]:
     mind = state["mind"]
-    where = " · ".join(str(part).replace("_", " ") for part in (mind["class"], mind["provider"]) if part)
+    told = (str(part).replace("_", " ") for part in (mind["class"], mind["provider"]) if part)
+    where = " · ".join(dict.fromkeys(told))  # the local class has one provider of the same name
     why = sentence(mind["why"]) or "No thought has been thought yet, so no model has been chosen."
     return {"model": str(mind["model"] or "None yet"), "where": where, "why": why}
 
