@@ -204,6 +204,7 @@ async def _assemble(
         rotator=rotator,
         default_model=default_model(settings),
         interval_s=settings.think_interval_s,
+        may_post=outbox.may_post,
         lifespan_s=None if settings.lifespan_days is None else settings.lifespan_days * 86_400,
     )
     brain = Brain(

@@ -36,8 +36,8 @@ class Governor(Protocol):
 
 class Actions(Protocol):
     def tools(self, *, messages: bool = ...) -> Sequence[Tool]: ...
-    def schema(self) -> Mapping[str, Any]: ...
-    def menu(self) -> str: ...
+    def schema(self, *, posts: bool = ...) -> Mapping[str, Any]: ...
+    def menu(self, *, posts: bool = ...) -> str: ...
     def understand(self, text: str) -> Sequence[ToolCall]: ...
     async def carry_out(self, call: ToolCall, occasion: Occasion) -> Deed: ...
 
@@ -175,10 +175,12 @@ class Brain:
 
     async def choose(self, moment: Moment, plan: Plan, thought: Thought) -> Sequence[ToolCall]:
         """One action, from a model that has no tools: its choice is led by a JSON schema."""
-        question = _again(plan, thought, prompt.compose_choice(moment, thought.text, self.actions.menu()))
+        question = _again(
+            plan, thought, prompt.compose_choice(moment, thought.text, self.actions.menu(posts=moment.may_post))
+        )
         if thought.answer.model.cls != "local" and plan.brief_model:
             question = replace(question, wanted=plan.brief_model, fallback=True)
-        question = replace(question, schema_for=lambda _: self.actions.schema())
+        question = replace(question, schema_for=lambda _: self.actions.schema(posts=moment.may_post))
         try:
             answer = await self.ask(moment, question)
         except NobodyThought:

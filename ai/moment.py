@@ -30,7 +30,8 @@ class Moment:
     `thoughts` are its last ones and the notes it made between them, oldest first, and `memories` the notes before;
     `messages` wait for an answer; `story` is what the life has been about so far, `mind_begins` the number of the
     journal row before which thoughts leave the mind now (0 when none does); `mode` how much it was told at its birth;
-    `quiet` says that nothing happened since the last thought, `skipped` how many it left out.
+    `may_post` says that the pace allows a post, `quiet` that nothing happened since the last thought, `skipped` how
+    many it left out.
     """
 
     at: datetime
@@ -52,6 +53,7 @@ class Moment:
     story: str = ""
     mode: str = BASIC_FACTS
     mind_begins: int = 0
+    may_post: bool = True
     quiet: bool = False
     skipped: int = 0
 

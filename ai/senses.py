@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -66,8 +66,10 @@ class Senses:
         rotator: ModelRotator,
         default_model: str,
         interval_s: float,
+        may_post: Callable[[int], Awaitable[bool]],
         lifespan_s: float | None = None,
     ) -> None:
+        """`may_post` tells whether the pace allows one, at so many posts a day; `lifespan_s` is the longest life."""
         self._store = store
         self._clock = clock
         self._being = being
@@ -77,6 +79,7 @@ class Senses:
         self._rotator = rotator
         self._default_model = default_model
         self._interval_s = interval_s
+        self._may_post = may_post
         self._lifespan_s = lifespan_s
 
     async def sense(self, kind: str | None = None) -> Moment:
@@ -106,6 +109,7 @@ class Senses:
             messages=past.messages,
             story=past.story,
             mode=life.mode or BASIC_FACTS,
+            may_post=await self._may_post(tier.posts_a_day),
             mind_begins=past.mind_begins,
             quiet=bool(past.thoughts) and all(event.kind in QUIET for event in past.events),
             skipped=past.skipped,

@@ -267,3 +267,22 @@ async def test_a_text_that_was_cut_off_in_a_word_ends_with_its_last_whole_senten
 async def test_what_answers_messages_is_offered_only_while_one_waits(doing: Doing) -> None:
     always = {tool.name for tool in doing.registry.tools(messages=False)}
     assert {tool.name for tool in doing.registry.tools()} - always == {"read_messages", "reply"}
+
+
+async def test_a_small_model_is_not_offered_a_post_that_the_pace_would_refuse(being: Being) -> None:
+    senses, actions = being.brain.senses, being.brain.actions
+    assert (await senses.sense()).may_post
+    await being.brain.actions.carry_out(
+        ToolCall("call_1", "post", json.dumps({"text": "It is quiet tonight."})), await occasion_of(being)
+    )
+    assert not (await senses.sense()).may_post
+    assert "post:" in actions.menu()
+    assert "post:" not in actions.menu(posts=False)
+    offered = [branch["properties"]["action"]["const"] for branch in actions.schema(posts=False)["oneOf"]]
+    assert offered
+    assert "post" not in offered
+
+
+async def occasion_of(being: Being) -> Occasion:
+    moment = await being.brain.senses.sense()
+    return Occasion(moment, being.brain.governor.plan(moment))

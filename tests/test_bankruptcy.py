@@ -92,7 +92,7 @@ def wake(settings: MakeSettings, data_dir: Path) -> Open:
         made, secrets = settings(**environ | chosen)
         providers = {"openrouter": mind}
         if made.local_model_path is not None:
-            providers["local"] = Scripted(["I think on this machine."], name="local")  # type: ignore[assignment]
+            providers["local"] = Scripted(["I think on this machine."], name="local")  # type: ignore[assignment]  # a scripted mind stands in
         async with open_being(made, secrets, clock, dict(providers)) as being:
             await being.birth.ensure(default_identity(BEING))
             yield being

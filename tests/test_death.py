@@ -178,7 +178,7 @@ async def test_between_two_deeds_too_an_end_is_an_end(data_dir: Path, clock: Vir
             await report(thought, deed, outside=outside)
             await being.books.lifecycle.die("a test")
 
-        being.brain.recollection.report = end_after_the_first  # type: ignore[method-assign]
+        being.brain.recollection.report = end_after_the_first  # type: ignore[method-assign]  # the end comes between two deeds
         await being.brain.live()
         assert [action["name"] for action in await told(being, "action")] == ["check_budget"]
         assert await told(being, "memory") == []

@@ -82,7 +82,7 @@ async def test_with_its_own_tools_it_answers_itself_and_is_not_asked_again(data_
     said = iter([says("A letter!", calls=[("read_messages", {}), ("reply", {"message": 0, "text": "?"})])])
     async with awake(data_dir, Soul(), clock) as being:
         number = await being.books.inbox.hear("Who are you?")
-        soul = being.brain.mind._providers["openrouter"]  # type: ignore[attr-defined]
+        soul = being.brain.mind._providers["openrouter"]  # type: ignore[attr-defined]  # behind the role stands the real router
         said = iter([says("A letter!", calls=[("reply", {"message": number, "text": "I am Wren."})]), says("Done.")])
         soul.said["thought"] = lambda _: next(said)
         await being.brain.live()
@@ -96,7 +96,7 @@ async def test_what_is_said_between_the_two_is_for_the_keepers_eyes(data_dir: Pa
     calls: list[tuple[str, dict[str, object]]] = [("read_messages", {})]
     async with awake(data_dir, Soul(reply="A secret answer."), clock) as being:
         await being.books.inbox.hear("A secret question.")
-        being.brain.mind._providers["openrouter"].said["thought"] = says("So.", calls=calls)  # type: ignore[attr-defined]
+        being.brain.mind._providers["openrouter"].said["thought"] = says("So.", calls=calls)  # type: ignore[attr-defined]  # behind the role stands the real router
         await being.brain.live()
         assert await replies(being)
         public = str([event.data for event in await events(being.books.store) if event.visibility == PUBLIC])

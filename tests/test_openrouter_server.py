@@ -488,7 +488,7 @@ def test_free_models_are_limited_by_the_minute_and_by_the_utc_day(
     server.total_credits = Decimal(5)
     minutes = [[ask(client, FREE if i % 2 else CODER) for i in range(21)]]
     for minute in (1, 2):
-        server.clock = lambda minute=minute: NOON + timedelta(minutes=minute)  # type: ignore[misc]
+        server.clock = lambda minute=minute: NOON + timedelta(minutes=minute)  # type: ignore[misc]  # mypy infers no lambda with a default
         minutes.append([ask(client, FREE) for _ in range(20)])
     assert [answer.status_code for answer in minutes[0]] == [200] * 20 + [429]
     assert error_of(minutes[0][-1])["metadata"]["headers"]["X-RateLimit-Limit"] == "20"

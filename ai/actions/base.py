@@ -125,6 +125,8 @@ class Action(BaseModel):
     """Whether a very small model is offered it too."""
     tool: ClassVar[bool] = True
     """Whether a model that calls tools is offered it: every one it is offered is paid for in every prompt."""
+    posts: ClassVar[bool] = False
+    """Whether it is refused while the pace of posts does not allow one, and so not worth offering a small model."""
     answers: ClassVar[bool] = False
     """Whether it is for messages, and so offered only while one waits for an answer."""
     informs: ClassVar[bool] = False

@@ -18,6 +18,7 @@ class Post(Action):
     name = "post"
     summary = "Publish a short post."
     small = True
+    posts = True
 
     text: str = Field(
         description=f"at most {LONGEST_POST} characters, in your own voice",

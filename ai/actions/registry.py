@@ -26,7 +26,7 @@ class Registry:
         self._actions = {action.name: action for action in _discover()}
         offered = [action for action in self._actions.values() if action.tool]
         self._tools = {action: Tool(action.name, action.summary, _parameters(action, UNPAID)) for action in offered}
-        self._schema = {"oneOf": [_choice(action) for action in self._actions.values() if action.small]}
+        self._choices = {action: _choice(action) for action in self._actions.values() if action.small}
 
     @property
     def names(self) -> list[str]:
@@ -37,13 +37,16 @@ class Registry:
         """The actions as tools, for models that call tools themselves; without `messages`, none that answers them."""
         return [tool for action, tool in self._tools.items() if messages or not action.answers]
 
-    def schema(self) -> Mapping[str, Any]:
-        """A JSON schema of exactly one action with its arguments, for models that need their hand led."""
-        return self._schema
+    def schema(self, *, posts: bool = True) -> Mapping[str, Any]:
+        """A JSON schema of exactly one action with its arguments, for models that need their hand led.
 
-    def menu(self) -> str:
+        Without `posts`, none that the pace would refuse.
+        """
+        return {"oneOf": [choice for action, choice in self._choices.items() if posts or not action.posts]}
+
+    def menu(self, *, posts: bool = True) -> str:
         """The same choice in words, one line an action."""
-        return "\n".join(f"{a.name}: {a.summary}" for a in self._actions.values() if a.small)
+        return "\n".join(f"{a.name}: {a.summary}" for a in self._choices if posts or not a.posts)
 
     def understand(self, text: str) -> Sequence[ToolCall]:
         """The action in a reply that was constrained by `schema`; none when it is not what it should be."""

@@ -99,6 +99,18 @@ class Outbox:
         self._on_queued()
         return posted
 
+    async def may_post(self, posts_a_day: int) -> bool:
+        """Whether the pace allows a post now."""
+
+        def work(transaction: Transaction) -> bool:
+            try:
+                self._check_pace(transaction, THOUGHT, posts_a_day)
+            except ActionError:
+                return False
+            return True
+
+        return await self._store.read(work)
+
     async def announce(self, text: str, *, occasion: str, model: str | None = None) -> None:
         """Publish what is said once in a life; said before, or not fit to be said, it is left at that."""
         if not await self._store.read(lambda t: rows.said_in_this_life(t, self._being, occasion, 0)):

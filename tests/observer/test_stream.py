@@ -58,7 +58,7 @@ async def test_a_watcher_far_behind_gets_every_row_in_order(page: Page, books: B
 
     def many(connection: object) -> None:
         for number in range(KEPT_ROWS + 600):
-            books.journal.append(connection, "note", {"text": str(number)})  # type: ignore[arg-type]
+            books.journal.append(connection, "note", {"text": str(number)})  # type: ignore[arg-type]  # a bare connection is a transaction here
 
     async with page.client() as client, watching(client) as early, watching(client, after=0) as late:
         await books.store.write(many)
@@ -179,7 +179,7 @@ async def test_the_server_stops_though_a_watcher_has_stopped_reading(tmp_path: P
 
     def much(connection: object) -> None:
         for _ in range(200):
-            books.journal.append(connection, "note", {"text": text})  # type: ignore[arg-type]
+            books.journal.append(connection, "note", {"text": text})  # type: ignore[arg-type]  # a bare connection is a transaction here
 
     await books.store.write(much)
     async with open_page(tmp_path) as page:

@@ -21,7 +21,7 @@ def protocol_over(connections: Connections) -> type[H11Protocol]:
     """uvicorn's HTTP protocol, noting each connection's transport: ASGI itself has no way to hang up."""
 
     class TrackingProtocol(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a server's is always one
             connections[transport.get_extra_info("peername")[:2]] = transport
             super().connection_made(transport)
 

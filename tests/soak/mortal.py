@@ -29,7 +29,7 @@ def killed_after(commits: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    Store._transact = and_die  # type: ignore[method-assign]
+    Store._transact = and_die  # type: ignore[method-assign]  # it dies in between, as nothing else could make it
 
 
 def name(request: Any) -> dict[str, object]:

@@ -35,7 +35,7 @@ def test_three_lives_unattended(tmp_path: Path) -> None:
     process = alive.start("run")
     try:
         for number in (1, 2, 3):
-            wait_until(lambda number=number: lived(number))  # type: ignore[misc]
+            wait_until(lambda number=number: lived(number))  # type: ignore[misc]  # mypy infers no lambda with a default
             if number < 3:
                 assert alive("kill", "--cause", "a test").code == 0
     finally:
