@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -34,10 +35,9 @@ from tests.x_server.faults import CREDITS_DEPLETED, DUPLICATE, UNAUTHORIZED
 from tests.x_server.limits import PER_USER
 
 # Neither ships types, and both come with the channel that posts on X.
-requests: Any = pytest.importorskip("requests")
-tweepy: Any = pytest.importorskip("tweepy")
-oauthlib: Any = pytest.importorskip("requests_oauthlib")
-pytest.importorskip("twitter_text")
+requests: Any = importlib.import_module("requests")
+tweepy: Any = importlib.import_module("tweepy")
+oauthlib: Any = importlib.import_module("requests_oauthlib")
 
 SIGNED = "https://api.twitter.com"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
