@@ -17,7 +17,7 @@ from ai.models.model_config import ModelInfo
 from ai.settings import Settings
 
 
-@click.command()
+@click.command(short_help="The models there are, and why not each.")
 @click.option("--json", "json_wanted", is_flag=True, help="As JSON, for programs.")
 @click.option("--markdown", is_flag=True, help="The packaged models of OpenRouter, as docs/OPENROUTER_MODELS.md.")
 def models(json_wanted: bool, markdown: bool) -> None:
@@ -39,7 +39,7 @@ def models(json_wanted: bool, markdown: bool) -> None:
     click.echo(table(listed, looking))
 
 
-@click.command()
+@click.command(short_help="Change the resident model.")
 @click.argument("model")
 def switch(model: str) -> None:
     """Make MODEL, a full id, the resident model: it thinks the daily thoughts from the next one on."""

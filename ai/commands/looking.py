@@ -96,7 +96,7 @@ def logs(follow: bool, as_json: bool, kind: str | None, limit: int) -> None:
         events = _events_after(newest, kind)
 
 
-@click.command()
+@click.command(short_help="Print OBSERVER_TOKEN.")
 def token() -> None:
     """Print OBSERVER_TOKEN, which everything that writes through the page asks for."""
     from observer.token import observer_token

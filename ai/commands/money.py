@@ -12,7 +12,7 @@ from ai.economy.money import parse_usd, short
 from ai.settings import Settings
 
 
-@click.command()
+@click.command(short_help="Credit the account.")
 @click.argument("amount")
 @click.option("--note", default="", help="A word about it, shown in the journal.")
 @click.option("--id", "external_id", default=None, help="The same id twice credits once.")
@@ -29,7 +29,9 @@ def topup(amount: str, note: str, external_id: str | None) -> None:
     click.echo(f"{did} {short(available_nanos, 4)} is available now.")
 
 
-@click.command(context_settings={"ignore_unknown_options": True})  # so that -2.50 is an amount, not an option
+@click.command(
+    short_help="Correct the books, either way.", context_settings={"ignore_unknown_options": True}
+)  # so that -2.50 is an amount, not an option
 @click.argument("amount")
 @click.option("--note", required=True, help="Why; it stands in the ledger.")
 def adjust(amount: str, note: str) -> None:

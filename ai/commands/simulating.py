@@ -20,7 +20,7 @@ from ai.store.model_lists import read_models
 BARS = " ▁▂▃▄▅▆▇█"
 
 
-@click.command()
+@click.command(short_help="Live a month in seconds.")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 366), help="How many days to live.")
 @click.option("--budget", default="5", show_default=True, help="US dollars a month.")
 @click.option("--interval", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds a thought.")

@@ -20,7 +20,7 @@ from ai.store.outbox import QUEUED, UNKNOWN, Halt, Post, newest_posts, read_halt
 LONGEST_BIO = 160  # X's own limit
 
 
-@click.command()
+@click.command(short_help="What became of its posts.")
 @click.option("--resume", is_flag=True, help="Post again, after you have set right what stopped it.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many posts.")
