@@ -466,3 +466,18 @@ async def test_what_it_wants_to_publish_is_the_keepers_to_see_until_it_has_passe
         said = [row.data["text"] for row in rows if row.kind == "post" and row.data["occasion"] != "birth"]
         assert (wanted, said) == ({"keeper"}, [fine])
         assert not any("somebody@" in str(row.data) for row in rows if row.visibility == "public")
+
+
+async def test_a_model_without_tools_leaves_the_choice_of_its_action_to_a_quick_one(wake: Wake) -> None:
+    def mind(request: CompletionRequest) -> Line:
+        return '{"action": "rest"}' if request.schema else "I think, and have no tools."
+
+    requests, provider = asked(mind)
+    slow = {"id": "v/slow-70b", "pricing": {"prompt": "0.000001", "completion": "0.000001"}}
+    quick = slow | {"id": "v/quick-flash", "supported_parameters": ["structured_outputs"]}
+    async with wake(provider, resident="v/slow-70b") as being:
+        await being.books.catalogue.update([slow, quick])
+        await being.brain.live("daily")
+        assert [request.model for request in requests] == ["v/slow-70b", "v/quick-flash"]
+        (action,) = await told(being, "action")
+        assert action.data["name"] == "rest"

@@ -845,3 +845,16 @@ async def test_a_restarted_being_goes_on_counting_the_free_calls_of_the_minute(
     assert await thoughts(1) == [LOCAL]
     clock.advance(60)
     assert await thoughts(1) == [FREE]
+
+
+async def test_a_being_that_reads_the_list_anew_tries_again_what_waited_for_it(
+    live: Any, openrouter: OpenRouterServer
+) -> None:
+    openrouter.fault("no_endpoints", times="forever")
+    async with live() as being:
+        await being.birth.ensure(default_identity(BEING))
+        with pytest.raises(NobodyThought):
+            await being.brain.live("daily")
+        assert {cooldown.ends for cooldown in being.books.cooldowns.all()} == {Until.REFRESH}
+        await being.catch_up()
+        assert being.books.cooldowns.all() == []
